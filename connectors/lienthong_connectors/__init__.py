@@ -1,0 +1,1 @@
+"""Built-in connectors: one sub-package for each remote system."""

@@ -1,0 +1,1 @@
+"""Configuration: models, files, environment and secrets."""

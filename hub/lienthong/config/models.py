@@ -1,0 +1,132 @@
+"""Typed configuration of a hub: ``lienthong.yaml`` plus ``LIENTHONG_*`` variables."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Settings(BaseModel):
+    """Base of all configuration models: closed and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Settings):
+    """How to reach the broker.
+
+    Attributes:
+        bootstrap_servers: ``host:port`` pairs, separated by commas.
+        security: TLS and SASL settings by librdkafka's names, such as ``security.protocol``; passed through.
+        session_timeout_ms: How long a silent worker keeps its partitions.
+        delivery_timeout_ms: How long an unacknowledged write is retried before it fails.
+        group_protocol: ``classic`` (default) or ``consumer`` (KIP-848).
+    """
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    security: dict[str, SecretStr] = Field(default_factory=dict)
+    session_timeout_ms: int = Field(default=6_000, ge=1_000)
+    delivery_timeout_ms: int = Field(default=120_000, ge=1_000)
+    group_protocol: Literal["classic", "consumer"] = "classic"
+
+
+class LedgerSettings(Settings):
+    """Where the projection of receipts lives.
+
+    Attributes:
+        url: SQLAlchemy URL; SQLite for one machine, PostgreSQL for production.
+    """
+
+    url: SecretStr = SecretStr("sqlite:///.lienthong/ledger.sqlite3")
+
+
+class PublisherSettings(Settings):
+    """One system that may publish.
+
+    Attributes:
+        sources: CloudEvents ``source`` values that belong to it.
+        domains: Domains that it may publish.
+    """
+
+    sources: tuple[str, ...]
+    domains: tuple[str, ...]
+
+
+class GatewaySettings(Settings):
+    """The HTTP front door.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for a free one.
+        issuer: URL of the OAuth 2.0 issuer whose tokens are accepted.
+        audience: Value that a token's ``aud`` must have.
+        jwks_file: JSON Web Key Set of the issuer, when it is not fetched from it.
+        max_event_bytes: Largest single event.
+        max_batch_bytes: Largest batch body; bulk streams are not limited.
+        bulk_in_flight: Lines that wait for Kafka at once.
+        publishers: System id (the token's ``client_id``) → what it may publish.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    issuer: str = "http://127.0.0.1:8081"
+    audience: str = "lienthong"
+    jwks_file: Path | None = None
+    max_event_bytes: int = Field(default=1_048_576, ge=1_024)
+    max_batch_bytes: int = Field(default=8_388_608, ge=1_024)
+    bulk_in_flight: int = Field(default=5_000, ge=1)
+    publishers: dict[str, PublisherSettings] = Field(default_factory=dict)
+
+
+class SecretFiles(Settings):
+    """Key material of the hub, as files that only the hub can read.
+
+    Attributes:
+        pseudonym_key_file: Key of the keyed hash over identifiers.
+        subject_keys_file: Keys of whole-value encryption, by subject.
+    """
+
+    pseudonym_key_file: Path | None = None
+    subject_keys_file: Path | None = None
+
+
+class LogSettings(Settings):
+    """Logs.
+
+    Attributes:
+        format: ``console`` for people, ``json`` for machines.
+        level: Lowest level that is written.
+    """
+
+    format: Literal["console", "json"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class HubSettings(Settings):
+    """Everything that one hub is told.
+
+    Attributes:
+        province: Prefix of all topics and groups, such as ``hue``; empty for none.
+        environment: ``development`` allows one replica and simulators without agreement.
+        security_level: Information-security level that the province's system was approved for (0 to 5).
+        state_directory: Where embedded parts keep their files.
+        kafka: The broker.
+        ledger: The projection of receipts.
+        gateway: The HTTP front door.
+        secrets: Key material.
+        log: Logs.
+        metrics_port: Port of ``/metrics``, ``/livez`` and ``/readyz``; 0 for none.
+        connectors: Connector name → its own configuration, checked by the connector's model.
+    """
+
+    province: str = ""
+    environment: Literal["development", "production"] = "development"
+    security_level: int = Field(default=0, ge=0, le=5)
+    state_directory: Path = Path(".lienthong")
+    kafka: KafkaSettings = KafkaSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    secrets: SecretFiles = SecretFiles()
+    log: LogSettings = LogSettings()
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)

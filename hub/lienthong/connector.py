@@ -1,0 +1,217 @@
+"""Contracts between the engine and a connector.
+
+A connector translates; it never retries, sleeps, limits, logs values or keeps state between records. The engine calls,
+in this order: ``open`` once → ``deliver`` or ``lookup`` for each record, up to ``max_in_flight`` at once and never two
+with the same key → ``close`` once, also after a failed ``open``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import httpx
+from pydantic import BaseModel
+
+from lienthong.clock import Clock
+from lienthong.envelope import Event
+from lienthong.outcome import Answer, Outcome
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+class Effect(StrEnum):
+    """What happens when one operation is called twice with the same effect key."""
+
+    IDEMPOTENT = "idempotent"
+    UPSERT = "upsert"
+    QUERY_BEFORE_WRITE = "query_before_write"
+    NONE = "none"
+
+
+class HttpClientFactory(Protocol):
+    """Builds HTTP clients; connectors never build their own."""
+
+    def create(
+        self,
+        *,
+        base_url: str,
+        timeout_seconds: float,
+        max_connections: int = 100,
+        headers: Mapping[str, str] | None = None,
+        ca_file: str | None = None,
+        client_certificate_file: str | None = None,
+        client_key_file: str | None = None,
+    ) -> httpx.AsyncClient:
+        """Return a client that the connector closes in ``close``.
+
+        Args:
+            base_url: Start of every URL.
+            timeout_seconds: Limit for one call, from connecting to the last byte.
+            max_connections: Open connections at once.
+            headers: Sent with every call.
+            ca_file: PEM file of trusted authorities; None for the system's.
+            client_certificate_file: PEM file for mutual TLS.
+            client_key_file: PEM file of its private key.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorContext:
+    """What a connector is given when it is built.
+
+    Attributes:
+        http: Builds HTTP clients.
+        clock: Where to read the time.
+        logger: A structlog logger; values of records never go into it.
+    """
+
+    http: HttpClientFactory
+    clock: Clock
+    logger: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Who asks for what, for one attempt at one record.
+
+    Attributes:
+        pipeline: Name of the pipeline.
+        effect_key: The same on every attempt and replay of one intended effect; for lookups the verification id.
+        attempt: 1 for the first call.
+        attempt_id: New for every attempt, at most 32 characters of ``[0-9a-f]``.
+        purpose: Why the data may be used.
+        legal_basis: The law that allows it.
+        actor: Opaque id of the official or the named automatic account.
+        on_behalf_of: Opaque id, or an empty string.
+        key: The record's key, such as the dossier code.
+    """
+
+    pipeline: str
+    effect_key: str
+    attempt: int
+    attempt_id: str
+    purpose: str
+    legal_basis: str
+    actor: str
+    on_behalf_of: str
+    key: str
+
+
+class Connector(ABC, Generic[ConfigT]):
+    """Common part of sinks and lookups.
+
+    Args:
+        config: Validated configuration of this connector.
+        context: What the engine provides.
+    """
+
+    def __init__(self, config: ConfigT, context: ConnectorContext) -> None:
+        self.config = config
+        self.context = context
+
+    async def open(self) -> None:
+        """Prepare clients; must not call the target."""
+
+    async def close(self) -> None:
+        """Release everything; called twice it does nothing the second time."""
+
+
+class Sink(Connector[ConfigT]):
+    """Delivers records to a target."""
+
+    @abstractmethod
+    async def deliver(self, event: Event, data: BaseModel, context: CallContext) -> Outcome:
+        """Deliver one record.
+
+        Args:
+            event: The CloudEvents attributes and the original bytes.
+            data: The bytes, parsed with the open model of the record's type.
+            context: Who asks for what.
+
+        Returns:
+            ``Outcome.delivered`` once the target holds the effect durably, or ``Outcome.filtered``.
+
+        Raises:
+            RecordError: The record is set aside.
+            RetriableError: The same call is repeated after a wait.
+            ScopeError: Everything of this procedure or officer waits.
+            TargetConfigurationError: The pipeline pauses.
+            OutcomeUnknownError: The effect may have happened.
+
+        Delivery:
+            Returning means durable at the target. Every other exception stops the pipeline.
+        """
+
+
+class Lookup(Connector[ConfigT]):
+    """Asks a target a question about a person or a thing."""
+
+    @abstractmethod
+    async def lookup(self, query: BaseModel, context: CallContext) -> Answer:
+        """Ask once.
+
+        Args:
+            query: The question, as its schema package builds it.
+            context: Who asks for what; ``attempt_id`` goes to the target as the request id.
+
+        Returns:
+            What the target said; "nobody found" is an answer.
+
+        Raises:
+            RecordError: The question is refused on its merits.
+            RetriableError: The same question is asked again after a wait.
+            ScopeError: Everything of this procedure or officer waits.
+            TargetConfigurationError: The pipeline pauses.
+        """
+
+
+class ConnectorKind(StrEnum):
+    """What a connector can be used for."""
+
+    SINK = "sink"
+    LOOKUP = "lookup"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """What an entry point of ``lienthong.connectors`` points to.
+
+    Attributes:
+        name: Name in pipelines and configuration.
+        kind: Sink or lookup.
+        config: Model of its configuration; unknown fields must be refused.
+        factory: Builds the connector from its configuration and a context.
+        title_vi: Official Vietnamese name of the target.
+        effects: Declaration of each operation.
+        accepts: Record types (sink) or query names (lookup) that it understands.
+        has_version_check: Whether the target itself refuses an older write.
+    """
+
+    name: str
+    kind: ConnectorKind
+    config: type[BaseModel]
+    factory: Callable[[Any, ConnectorContext], Any]
+    title_vi: str
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    accepts: frozenset[str] = frozenset()
+    has_version_check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSpec:
+    """What an entry point of ``lienthong.simulators`` points to.
+
+    Attributes:
+        name: Name on the command line.
+        title_vi: Official Vietnamese name of the platform.
+        create_application: Options as a mapping → ``aiohttp.web.Application``.
+    """
+
+    name: str
+    title_vi: str
+    create_application: Callable[[Mapping[str, Any]], Any]
+
+    group: ClassVar[str] = "lienthong.simulators"

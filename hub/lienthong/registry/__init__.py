@@ -1,0 +1,1 @@
+"""Catalogues of schemas and topics, gathered from installed packages."""

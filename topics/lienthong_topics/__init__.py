@@ -1,0 +1,1 @@
+"""The map of the data: topics and the pipelines between them."""
