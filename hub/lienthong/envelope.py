@@ -84,16 +84,12 @@ def check_attributes(attributes: Mapping[str, str]) -> None:
     """
     for name in REQUIRED:
         if not attributes.get(name):
-            raise DecodeError(
-                f"the CloudEvents attribute {name!r} is missing or empty", reason=f"missing_{name}"
-            )
+            raise DecodeError(f"the CloudEvents attribute {name!r} is missing or empty", reason=f"missing_{name}")
     if attributes["specversion"] != SPEC_VERSION:
         raise DecodeError("the CloudEvents attribute 'specversion' must be 1.0", reason="specversion")
     for name, value in attributes.items():
         if not _NAME.fullmatch(name):
-            raise DecodeError(
-                "a CloudEvents attribute name has other characters than a-z and 0-9", reason="name"
-            )
+            raise DecodeError("a CloudEvents attribute name has other characters than a-z and 0-9", reason="name")
         if len(value) > MAX_ATTRIBUTE_CHARACTERS or _FORBIDDEN.search(value):
             raise DecodeError(
                 f"the CloudEvents attribute {name!r} is longer than {MAX_ATTRIBUTE_CHARACTERS} characters "

@@ -136,9 +136,7 @@ class ValidationFailedError(RecordError):
 
     code = "validation_failed"
 
-    def __init__(
-        self, message: str, *, violations: Sequence[Violation] = (), reason: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, violations: Sequence[Violation] = (), reason: str | None = None) -> None:
         super().__init__(message, reason=reason)
         self.violations = tuple(violations)
 
@@ -172,9 +170,7 @@ class RetriableError(LienthongError):
 
     code = "retriable"
 
-    def __init__(
-        self, message: str, *, retry_after_seconds: float | None = None, reason: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None, reason: str | None = None) -> None:
         super().__init__(message, reason=reason)
         self.retry_after_seconds = retry_after_seconds
 

@@ -27,9 +27,7 @@ def load_all(group: str, points: Iterable[EntryPoint] | None = None) -> dict[str
         try:
             found[point.name] = point.load()
         except Exception as error:  # noqa: BLE001 - foreign code; every failure is reported by name
-            problems.append(
-                f"{point.name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
-            )
+            problems.append(f"{point.name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}")
     if problems:
         raise PluginError(f"entry points of {group}: " + "; ".join(problems))
     return found

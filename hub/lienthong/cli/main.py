@@ -72,9 +72,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (lienthong.yaml)."
-)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (lienthong.yaml).")
 @click.version_option(package_name="lienthong")
 @click.pass_context
 def root(ctx: click.Context, config_file: Path | None) -> None:
