@@ -1,0 +1,351 @@
+"""Every metric of the hub, in one table, and the facade that the engine calls."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.process_collector import ProcessCollector
+
+from lienthong.observability.histogram import BatchHistogram
+
+#: Seconds; a target takes about 0.3 s, a maintenance window several hours.
+_LATENCY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 28_800.0)
+_CALL_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_MAX_SERIES = 2_000
+# Long runs of digits are identifiers; everything that the hub itself names has none.
+_LABEL = re.compile(r"(?!.*\d{6})[A-Za-z0-9_.:/{}\- ]{0,120}")
+
+
+class MetricSpec(NamedTuple):
+    """One metric.
+
+    Attributes:
+        name: Full name, with unit.
+        kind: ``counter``, ``gauge`` or ``histogram``.
+        unit: What one is.
+        labels: Names of the labels; all are bounded.
+        help: What it tells an operator.
+        bounds: Upper bounds of a histogram's buckets.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    bounds: tuple[float, ...] = ()
+
+
+_PLACE = ("pipeline", "topic", "partition")
+TABLE: tuple[MetricSpec, ...] = (
+    MetricSpec(
+        "lienthong_records_total",
+        "counter",
+        "records",
+        ("pipeline", "outcome"),
+        "Records that reached this outcome and whose receipt Kafka acknowledged.",
+    ),
+    MetricSpec(
+        "lienthong_lag_records",
+        "gauge",
+        "records",
+        _PLACE,
+        "Last stable offset minus watermark: what is not yet settled.",
+    ),
+    MetricSpec(
+        "lienthong_record_latency_seconds",
+        "histogram",
+        "seconds",
+        ("pipeline",),
+        "From the record's Kafka timestamp to its settlement in this pipeline.",
+        _LATENCY_BOUNDS,
+    ),
+    MetricSpec(
+        "lienthong_watermark_age_seconds",
+        "gauge",
+        "seconds",
+        _PLACE,
+        "Age of the oldest record that is not settled; 0 when all are. Alert at half of the topic's retention.",
+    ),
+    MetricSpec(
+        "lienthong_in_flight_records", "gauge", "records", ("pipeline",), "Records read from Kafka and not yet settled."
+    ),
+    MetricSpec(
+        "lienthong_target_calls_total",
+        "counter",
+        "calls",
+        ("pipeline", "target", "result"),
+        "Calls to a remote system; result is the class of the answer, such as ok or rate_limited.",
+    ),
+    MetricSpec(
+        "lienthong_target_call_seconds",
+        "histogram",
+        "seconds",
+        ("pipeline", "target"),
+        "How long a call to a remote system took.",
+        _CALL_BOUNDS,
+    ),
+    MetricSpec(
+        "lienthong_review_oldest_seconds",
+        "gauge",
+        "seconds",
+        ("pipeline",),
+        "Age of the oldest record that waits for a person's decision; 0 when none waits.",
+    ),
+    MetricSpec(
+        "lienthong_gateway_events_total",
+        "counter",
+        "events",
+        ("result",),
+        "Events at the gateway: accepted, or the code of the problem they were rejected with.",
+    ),
+    MetricSpec(
+        "lienthong_gateway_request_seconds",
+        "histogram",
+        "seconds",
+        ("route",),
+        "How long the gateway took for a request, by route template.",
+        _CALL_BOUNDS,
+    ),
+    MetricSpec(
+        "lienthong_commits_total", "counter", "commits", ("pipeline", "result"), "Offset commits, by partition result."
+    ),
+    MetricSpec(
+        "lienthong_produced_records_total", "counter", "records", ("topic",), "Records that Kafka acknowledged."
+    ),
+)
+
+
+class Metrics:
+    """What the engine counts; one object a process, with a registry of its own.
+
+    Values of labels are names of the hub's own parts. A value that has another form is counted under ``other``, and so
+    is whatever comes after 2,000 series of one metric: a metric never holds a key, an id or a URL.
+
+    Args:
+        with_process: Whether memory, CPU and open files of the process are shown too.
+    """
+
+    def __init__(self, *, with_process: bool = True) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._counter_of: dict[str, Counter] = {}
+        self._gauge_of: dict[str, Gauge] = {}
+        self._histograms: dict[str, BatchHistogram] = {}
+        self._counters: dict[tuple[str, ...], Counter] = {}
+        self._gauges: dict[tuple[str, ...], Gauge] = {}
+        self._cleaned: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {spec.name: {} for spec in TABLE}
+        for spec in TABLE:
+            if spec.kind == "histogram":
+                histogram = BatchHistogram(spec.name, spec.help, spec.labels, spec.bounds)
+                self._histograms[spec.name] = histogram
+                self.registry.register(histogram)
+            elif spec.kind == "counter":
+                self._counter_of[spec.name] = Counter(spec.name, spec.help, spec.labels, registry=self.registry)
+            else:
+                self._gauge_of[spec.name] = Gauge(spec.name, spec.help, spec.labels, registry=self.registry)
+        if with_process:
+            ProcessCollector(registry=self.registry)
+
+    def count_records(self, pipeline: str, outcome: str, number: int = 1) -> None:
+        """Count settled records.
+
+        Args:
+            pipeline: Name of the pipeline.
+            outcome: Value of an :class:`~lienthong.outcome.OutcomeKind`.
+            number: How many.
+        """
+        self._count("lienthong_records_total", (pipeline, outcome), number)
+
+    def set_lag(self, pipeline: str, topic: str, partition: int, records: int) -> None:
+        """Set what is not yet settled of a partition.
+
+        Args:
+            pipeline: Name of the pipeline.
+            topic: Name of the topic.
+            partition: Number of the partition.
+            records: Last stable offset minus watermark.
+        """
+        self._set("lienthong_lag_records", (pipeline, topic, str(partition)), records)
+
+    def observe_latency(self, pipeline: str, seconds: float, number: int = 1) -> None:
+        """Count how long records took from Kafka's timestamp to settlement.
+
+        Args:
+            pipeline: Name of the pipeline.
+            seconds: How long.
+            number: How many records took that long.
+        """
+        name = "lienthong_record_latency_seconds"
+        self._histograms[name].observe(self._clean(name, (pipeline,)), seconds, number)
+
+    def observe_latencies(self, pipeline: str, seconds: Iterable[float]) -> None:
+        """Count how long each record of a slice took.
+
+        Args:
+            pipeline: Name of the pipeline.
+            seconds: How long, one for each record.
+        """
+        name = "lienthong_record_latency_seconds"
+        self._histograms[name].observe_all(self._clean(name, (pipeline,)), seconds)
+
+    def set_watermark_age(self, pipeline: str, topic: str, partition: int, seconds: float) -> None:
+        """Set the age of the oldest unsettled record of a partition.
+
+        Args:
+            pipeline: Name of the pipeline.
+            topic: Name of the topic.
+            partition: Number of the partition.
+            seconds: Its age; 0 when all records are settled.
+        """
+        self._set("lienthong_watermark_age_seconds", (pipeline, topic, str(partition)), seconds)
+
+    def forget_partition(self, pipeline: str, topic: str, partition: int) -> None:
+        """Drop the gauges of a partition that another worker owns now.
+
+        Args:
+            pipeline: Name of the pipeline.
+            topic: Name of the topic.
+            partition: Number of the partition.
+        """
+        for name in ("lienthong_lag_records", "lienthong_watermark_age_seconds"):
+            labels = self._clean(name, (pipeline, topic, str(partition)))
+            if self._gauges.pop((name, *labels), None) is not None:
+                self._gauge_of[name].remove(*labels)
+
+    def set_in_flight(self, pipeline: str, records: int) -> None:
+        """Set how many records are read and not yet settled.
+
+        Args:
+            pipeline: Name of the pipeline.
+            records: How many.
+        """
+        self._set("lienthong_in_flight_records", (pipeline,), records)
+
+    def count_target_call(self, pipeline: str, target: str, result: str, seconds: float) -> None:
+        """Count one call to a remote system.
+
+        Args:
+            pipeline: Name of the pipeline.
+            target: Name of the connector.
+            result: Class of the answer, such as ``ok`` or the code of an error.
+            seconds: How long it took.
+        """
+        self._count("lienthong_target_calls_total", (pipeline, target, result), 1)
+        name = "lienthong_target_call_seconds"
+        self._histograms[name].observe(self._clean(name, (pipeline, target)), seconds)
+
+    def set_review_oldest(self, pipeline: str, seconds: float) -> None:
+        """Set the age of the oldest record in review.
+
+        Args:
+            pipeline: Name of the pipeline.
+            seconds: Its age; 0 when none waits.
+        """
+        self._set("lienthong_review_oldest_seconds", (pipeline,), seconds)
+
+    def count_gateway_events(self, result: str, number: int = 1) -> None:
+        """Count events at the gateway.
+
+        Args:
+            result: ``accepted`` or the code of a problem.
+            number: How many.
+        """
+        self._count("lienthong_gateway_events_total", (result,), number)
+
+    def observe_gateway_request(self, route: str, seconds: float) -> None:
+        """Count a request at the gateway.
+
+        Args:
+            route: Template of the route, never the path.
+            seconds: How long it took.
+        """
+        name = "lienthong_gateway_request_seconds"
+        self._histograms[name].observe(self._clean(name, (route,)), seconds)
+
+    def count_commits(self, pipeline: str, result: str, number: int = 1) -> None:
+        """Count offset commits.
+
+        Args:
+            pipeline: Name of the pipeline.
+            result: ``ok`` or the code of an error.
+            number: How many partitions.
+        """
+        self._count("lienthong_commits_total", (pipeline, result), number)
+
+    def count_produced(self, topic: str, number: int = 1) -> None:
+        """Count records that Kafka acknowledged.
+
+        Args:
+            topic: Name of the topic.
+            number: How many.
+        """
+        self._count("lienthong_produced_records_total", (topic,), number)
+
+    def expose(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics as text, and its content type.
+
+        Args:
+            accept: The ``Accept`` header of the scraper.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def value(self, name: str, **labels: str) -> float:
+        """Return the value of one series; 0 if nothing was counted.
+
+        Args:
+            name: Name of the sample, such as ``lienthong_records_total``.
+            **labels: All labels of the series.
+        """
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    def _count(self, name: str, labels: tuple[str, ...], number: int) -> None:
+        cleaned = self._clean(name, labels)
+        child = self._counters.get((name, *cleaned))
+        if child is None:
+            child = self._counters[name, *cleaned] = self._counter_of[name].labels(*cleaned)
+        child.inc(number)
+
+    def _set(self, name: str, labels: tuple[str, ...], value: float) -> None:
+        cleaned = self._clean(name, labels)
+        child = self._gauges.get((name, *cleaned))
+        if child is None:
+            child = self._gauges[name, *cleaned] = self._gauge_of[name].labels(*cleaned)
+        child.set(value)
+
+    def _clean(self, name: str, labels: tuple[str, ...]) -> tuple[str, ...]:
+        known = self._cleaned[name]
+        cleaned = known.get(labels)
+        if cleaned is None:
+            if len(known) >= _MAX_SERIES:
+                return tuple("other" for _ in labels)
+            cleaned = tuple(label if _LABEL.fullmatch(label) else "other" for label in labels)
+            known[labels] = cleaned
+        return cleaned
+
+
+def reference() -> str:
+    """Return the reference page of all metrics, as Markdown."""
+    lines = [
+        "# Metrics",
+        "",
+        "Every process of the hub serves these at `/metrics` on its metrics port.",
+        "Labels are names of the hub's own parts; none ever holds a key, an id, a URL or anything about a person.",
+        "This page is generated from `lienthong.observability.metrics.TABLE`.",
+    ]
+    for spec in TABLE:
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        lines += [
+            "",
+            f"## `{spec.name}`",
+            "",
+            f"{spec.help}",
+            "",
+            f"{spec.kind.capitalize()}, in {spec.unit}; labels: {labels}.",
+        ]
+        if spec.bounds:
+            lines.append(f"Buckets end at {', '.join(f'{bound:g}' for bound in spec.bounds)} seconds.")
+    return "\n".join(lines) + "\n"
