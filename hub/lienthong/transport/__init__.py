@@ -1,1 +1,1 @@
-"""Part of the hub."""
+"""The Faust transport on librdkafka: slices of a partition, an own watermark, incremental rebalance."""

@@ -1,0 +1,160 @@
+"""One assigned partition, shared by the poll thread and the event loop."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from lienthong.transport import commit_metadata
+from lienthong.transport.watermark import Watermark
+
+
+class Place(NamedTuple):
+    """A topic and partition."""
+
+    topic: str
+    partition: int
+
+
+class Progress(NamedTuple):
+    """What one commit says of a partition.
+
+    Attributes:
+        offset: The next offset that a new owner must read.
+        metadata: Settled offsets above it, as text.
+    """
+
+    offset: int
+    metadata: str
+
+
+class Assignment:
+    """A partition from the moment it is assigned until it is revoked or lost.
+
+    Args:
+        place: Topic and partition.
+        start: The first offset that this assignment reads.
+        metadata: Text of the group's last commit.
+
+    Delivery:
+        After :attr:`is_over` is set nothing that settles here is committed any more; the new owner repeats it.
+    """
+
+    def __init__(self, place: Place, start: int, metadata: str | None = None) -> None:
+        self.place = place
+        self.is_over = False
+        self.is_ready = False
+        self.is_paused = True
+        self.end_offset = start
+        self.committed = Progress(start, "")
+        self._watermark = Watermark(start)
+        self._skip = commit_metadata.decode(start, metadata)
+        self._lock = threading.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """Records that are delivered and not settled."""
+        return self._watermark.in_flight
+
+    @property
+    def lag(self) -> int:
+        """Records from the watermark to the end of the partition, as last seen."""
+        return max(0, self.end_offset - self.position)
+
+    @property
+    def position(self) -> int:
+        """The next offset that a new owner must read."""
+        with self._lock:
+            return self._watermark.position
+
+    @property
+    def oldest(self) -> int | None:
+        """The offset that holds the watermark back, or None."""
+        with self._lock:
+            return self._watermark.oldest
+
+    def deliver(self, offsets: Sequence[int]) -> list[bool] | None:
+        """Note fetched offsets.
+
+        Args:
+            offsets: Rising.
+
+        Returns:
+            For each offset whether it was settled before this assignment; None when none was.
+        """
+        with self._lock:
+            self._watermark.delivered(offsets)
+            if not self._skip:
+                return None
+            known = [self._is_known(offset) for offset in offsets]
+            if offsets[-1] > self._skip[-1][1]:
+                self._skip = []
+            if not any(known):
+                return None
+            self._watermark.settle(offset for offset, skip in zip(offsets, known, strict=True) if skip)
+            return known
+
+    def settle(self, offsets: Iterable[int]) -> None:
+        """Note settled records.
+
+        Args:
+            offsets: In any order.
+        """
+        with self._lock:
+            self._watermark.settle(offsets)
+
+    def settle_slice(self, first: int) -> None:
+        """Note that a whole slice is settled.
+
+        Args:
+            first: Its first offset.
+        """
+        with self._lock:
+            self._watermark.settle_slice(first)
+
+    def reached_end(self, offset: int) -> None:
+        """Note that the consumer has read everything before an offset.
+
+        Args:
+            offset: As the broker says, beyond transaction markers.
+        """
+        with self._lock:
+            self._watermark.idle_position(offset)
+
+    def progress(self) -> Progress:
+        """Return what a commit should say now."""
+        with self._lock:
+            offset = self._watermark.position
+            return Progress(offset, commit_metadata.encode(offset, self._watermark.settled_ranges()))
+
+    def _is_known(self, offset: int) -> bool:
+        return any(first <= offset <= last for first, last in self._skip)
+
+
+class Slice:
+    """Records of one partition that were fetched together; Faust carries it as the value of one message.
+
+    Attributes:
+        assignment: Where to settle.
+        first: First offset, also of records that are not handed out.
+        messages: librdkafka's messages in order, without those that were settled before.
+    """
+
+    __slots__ = ("assignment", "first", "messages")
+
+    def __init__(self, assignment: Assignment, first: int, messages: Sequence[Any]) -> None:
+        self.assignment = assignment
+        self.first = first
+        self.messages = messages
+
+    @property
+    def place(self) -> Place:
+        """Topic and partition."""
+        return self.assignment.place
+
+    def settle_all(self) -> None:
+        """Note that every record is settled."""
+        self.assignment.settle_slice(self.first)
+
+    def __repr__(self) -> str:
+        """Show the place only."""
+        return f"Slice({self.place.topic}[{self.place.partition}]@{self.first}, records={len(self.messages)})"

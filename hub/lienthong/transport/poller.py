@@ -1,0 +1,381 @@
+"""The poll thread: the only place that talks to the group, fetches and commits."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from lienthong.errors import FatalError
+from lienthong.transport.assignment import Assignment, Place, Slice
+
+log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 0.05
+_PAUSED_POLL_SECONDS = 0.01
+_BROKER_SECONDS = 10.0
+#: Commits that fail like this are repeated after the rebalance, or belong to the new owner.
+_REBALANCE_CODES = {
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError._NO_OFFSET,  # noqa: SLF001 - the library's public name begins with an underscore
+    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001
+    KafkaError._STATE,  # noqa: SLF001
+}
+_TRANSIENT_CODES = {
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._RESOLVE,  # noqa: SLF001
+    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REQUEST_TIMED_OUT,
+}
+
+
+class Inbox(Protocol):
+    """Where the poll thread hands things to the event loop; every method is called from the poll thread."""
+
+    def assigned(self, assignments: Sequence[Assignment]) -> None:
+        """Say that partitions were added; nothing of them is delivered until ``ready`` is called.
+
+        Args:
+            assignments: The new partitions.
+        """
+        ...
+
+    def revoked(self, assignments: Sequence[Assignment], drained: threading.Event, *, lost: bool) -> None:
+        """Say that partitions go away.
+
+        Args:
+            assignments: The partitions.
+            drained: Set it as soon as nothing of them is in flight; the poll thread waits a short time for it.
+            lost: Whether another worker may own them already.
+        """
+        ...
+
+    def slices(self, slices: Sequence[Slice]) -> None:
+        """Hand over fetched records.
+
+        Args:
+            slices: In order within each partition.
+        """
+        ...
+
+    def failed(self, error: BaseException) -> None:
+        """Say that the poll thread has ended by an error.
+
+        Args:
+            error: What happened.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the poll thread.
+
+    Attributes:
+        batch_records: Most records of one fetch.
+        outstanding_records: Unsettled records at which fetching pauses.
+        partition_records: Unsettled records of one partition at which that partition pauses.
+        commit_interval_seconds: Longest time between a settlement and its commit.
+        drain_seconds: Longest wait for records in flight when partitions are revoked.
+    """
+
+    batch_records: int = 2_000
+    outstanding_records: int = 20_000
+    partition_records: int = 10_000
+    commit_interval_seconds: float = 0.2
+    drain_seconds: float = 0.5
+
+
+class Poller:
+    """Runs one group member in its own thread.
+
+    Args:
+        configuration: librdkafka's settings, group included.
+        topics: What to subscribe to.
+        inbox: Where things go.
+        limits: Bounds.
+        create: Builds the consumer; tests give a scripted one.
+        monotonic: Seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        configuration: dict[str, Any],
+        topics: Sequence[str],
+        inbox: Inbox,
+        limits: Limits | None = None,
+        create: Callable[[dict[str, Any]], Any] = Consumer,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._configuration = {**configuration, "enable.partition.eof": True, "on_commit": self._on_commit}
+        self._topics = list(topics)
+        self._inbox = inbox
+        self._limits = limits or Limits()
+        self._create = create
+        self._monotonic = monotonic
+        self._assignments: dict[Place, Assignment] = {}
+        self._ready: deque[Assignment] = deque()
+        self._stopping = threading.Event()
+        self._is_holding = False
+        self._error: BaseException | None = None
+        self._last_commit = 0.0
+        self._commit_failures = 0
+        self._thread = threading.Thread(target=self._run, name="lienthong-poller", daemon=True)
+        self._consumer: Any = None
+        #: When the thread last went round; the watchdog compares it with the time.
+        self.heartbeat = monotonic()
+
+    @property
+    def assignments(self) -> dict[Place, Assignment]:
+        """The partitions that this worker owns now."""
+        return dict(self._assignments)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Join the group and begin to fetch."""
+        self._thread.start()
+
+    def ready(self, assignments: Sequence[Assignment]) -> None:
+        """Let records of new partitions flow; called from the event loop.
+
+        Args:
+            assignments: What :meth:`Inbox.assigned` was given.
+        """
+        self._ready.extend(assignments)
+
+    def hold(self, *, held: bool) -> None:
+        """Stop or resume fetching without leaving the group; called from the event loop.
+
+        Args:
+            held: Whether nothing more is fetched.
+        """
+        self._is_holding = held
+
+    def stop(self) -> None:
+        """Ask the thread to commit, leave the group and end."""
+        self._stopping.set()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Wait for the thread.
+
+        Args:
+            timeout_seconds: Longest wait.
+        """
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        try:
+            self._consumer = self._create(self._configuration)
+            self._consumer.subscribe(
+                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            while not self._stopping.is_set() and self._error is None:
+                self._turn()
+        except BaseException as error:  # noqa: BLE001 - a thread must hand on whatever ended it
+            self._error = self._error or error
+        finally:
+            self._leave()
+        if self._error is not None:
+            self._inbox.failed(self._error)
+
+    def _turn(self) -> None:
+        self.heartbeat = self._monotonic()
+        paused = self._balance()
+        first = self._consumer.poll(_PAUSED_POLL_SECONDS if paused else _POLL_SECONDS)
+        if first is not None:
+            more = self._consumer.consume(self._limits.batch_records - 1, 0.001)
+            self._deliver([first, *more])
+        if self._monotonic() - self._last_commit >= self._limits.commit_interval_seconds:
+            self._commit(asynchronous=True)
+
+    def _leave(self) -> None:
+        if self._consumer is None:
+            return
+        try:
+            if self._error is None:
+                self._commit(asynchronous=False)
+            self._consumer.close()
+        except KafkaException as error:
+            log.warning("group_left_without_goodbye", error_code=error.args[0].name())
+
+    def _balance(self) -> bool:
+        """Pause and resume partitions; return whether all are paused."""
+        while self._ready:
+            self._ready.popleft().is_ready = True
+        limits = self._limits
+        total = sum(assignment.in_flight for assignment in self._assignments.values())
+        full = self._is_holding or total >= limits.outstanding_records
+        low = total < limits.outstanding_records // 2
+        pause: list[TopicPartition] = []
+        resume: list[TopicPartition] = []
+        for place, assignment in self._assignments.items():
+            blocked = not assignment.is_ready or full or assignment.in_flight >= limits.partition_records
+            if blocked and not assignment.is_paused:
+                assignment.is_paused = True
+                pause.append(TopicPartition(*place))
+            elif not blocked and assignment.is_paused and (low or assignment.in_flight == 0):
+                assignment.is_paused = False
+                resume.append(TopicPartition(*place))
+        if pause:
+            self._consumer.pause(pause)
+        if resume:
+            self._consumer.resume(resume)
+        return all(assignment.is_paused for assignment in self._assignments.values())
+
+    def _deliver(self, messages: Sequence[Any]) -> None:
+        slices: list[Slice] = []
+        run: list[Any] = []
+        offsets: list[int] = []
+        place: Place | None = None
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._event(message, error)
+                continue
+            topic, partition = message.topic(), message.partition()
+            if place is None or partition != place[1] or topic != place[0]:
+                self._cut(place, run, offsets, slices)
+                place, run, offsets = Place(topic, partition), [], []
+            run.append(message)
+            offsets.append(message.offset())
+        self._cut(place, run, offsets, slices)
+        if slices:
+            self._inbox.slices(slices)
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                self._reached_end(message)
+
+    def _cut(self, place: Place | None, run: list[Any], offsets: list[int], slices: list[Slice]) -> None:
+        assignment = self._assignments.get(place) if place is not None else None
+        if assignment is None or not run:
+            return
+        known = assignment.deliver(offsets)
+        if known is not None:
+            run = [message for message, skip in zip(run, known, strict=True) if not skip]
+        assignment.end_offset = max(assignment.end_offset, offsets[-1] + 1)
+        if run:
+            slices.append(Slice(assignment, offsets[0], run))
+
+    def _reached_end(self, message: Any) -> None:
+        assignment = self._assignments.get(Place(message.topic(), message.partition()))
+        if assignment is not None:
+            assignment.end_offset = max(assignment.end_offset, message.offset())
+            assignment.reached_end(message.offset())
+
+    def _event(self, message: Any, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
+            raise FatalError(
+                f"{message.topic()}[{message.partition()}] no longer holds the records after the watermark: "
+                "retention removed unsettled records; see the runbook 'log start above the watermark'"
+            )
+        if error.fatal() or (error.code() not in _TRANSIENT_CODES and not error.retriable()):
+            raise FatalError(f"the consumer cannot go on ({error.name()}); check the broker, the topics and the ACLs")
+        log.warning("broker_unreachable", error_code=error.name())
+
+    def _commit(self, *, asynchronous: bool, places: Sequence[Place] | None = None) -> None:
+        self._last_commit = self._monotonic()
+        offsets = []
+        for place in places if places is not None else list(self._assignments):
+            assignment = self._assignments.get(place)
+            if assignment is None or assignment.is_over:
+                continue
+            progress = assignment.progress()
+            if progress != assignment.committed:
+                offsets.append(TopicPartition(*place, progress.offset, progress.metadata))
+        if not offsets:
+            return
+        try:
+            results = self._consumer.commit(offsets=offsets, asynchronous=asynchronous)
+        except KafkaException as error:
+            self._on_commit(error.args[0], offsets)
+            return
+        if not asynchronous:
+            self._on_commit(None, results)
+
+    def _on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        for result in partitions:
+            problem = result.error or error
+            if problem is None:
+                assignment = self._assignments.get(Place(result.topic, result.partition))
+                if assignment is not None:
+                    assignment.committed = assignment.committed._replace(
+                        offset=result.offset, metadata=result.metadata or ""
+                    )
+                self._commit_failures = 0
+            elif problem.code() not in _REBALANCE_CODES:
+                self._commit_failures += 1
+                log.warning("commit_failed", topic=result.topic, partition=result.partition, error_code=problem.name())
+
+    def _on_assign(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
+        try:
+            new = self._starts(consumer, partitions) if partitions else []
+            consumer.incremental_assign([start for _, start in new])
+            if new:
+                consumer.pause([TopicPartition(start.topic, start.partition) for _, start in new])
+            self._assignments.update({assignment.place: assignment for assignment, _ in new})
+            self._inbox.assigned([assignment for assignment, _ in new])
+        except BaseException as error:  # noqa: BLE001 - librdkafka would swallow it and the thread die silently
+            self._error = self._error or error
+
+    def _starts(self, consumer: Any, partitions: Sequence[TopicPartition]) -> list[tuple[Assignment, TopicPartition]]:
+        found = []
+        for committed in consumer.committed(list(partitions), _BROKER_SECONDS):
+            if committed.error is not None:
+                raise FatalError(f"the committed offset cannot be read ({committed.error.name()})")
+            start = committed.offset
+            if start < 0:
+                low, _ = consumer.get_watermark_offsets(
+                    TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING), _BROKER_SECONDS
+                )
+                start = low
+            place = Place(committed.topic, committed.partition)
+            assignment = Assignment(place, start, committed.metadata)
+            found.append((assignment, TopicPartition(*place, start)))
+        return found
+
+    def _on_revoke(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
+        try:
+            self._give_back(partitions, lost=False)
+            consumer.incremental_unassign(list(partitions))
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._error = self._error or error
+
+    def _on_lost(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
+        try:
+            self._give_back(partitions, lost=True)
+            consumer.incremental_unassign(list(partitions))
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._error = self._error or error
+
+    def _give_back(self, partitions: Sequence[TopicPartition], *, lost: bool) -> None:
+        places = [Place(partition.topic, partition.partition) for partition in partitions]
+        leaving = [self._assignments[place] for place in places if place in self._assignments]
+        if not leaving:
+            return
+        drained = threading.Event()
+        self._inbox.revoked(leaving, drained, lost=lost)
+        if not lost:
+            drained.wait(self._limits.drain_seconds)
+            self._commit(asynchronous=False, places=places)
+        for assignment in leaving:
+            assignment.is_over = True
+            self._assignments.pop(assignment.place, None)

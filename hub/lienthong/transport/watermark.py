@@ -1,0 +1,143 @@
+"""What may be committed: the end of the longest run of settled records, in the order of delivery."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+
+class _Slice:
+    """Offsets that were delivered together; ``open`` is None until one of them settles alone."""
+
+    __slots__ = ("offsets", "open")
+
+    def __init__(self, offsets: Sequence[int]) -> None:
+        self.offsets = offsets
+        self.open: set[int] | None = None
+
+
+class Watermark:
+    """Settled and unsettled offsets of one assigned partition.
+
+    Contiguous means: in the order of *delivered* offsets. Gaps left by compaction, transaction markers and aborted
+    batches therefore never hold the watermark back.
+
+    Args:
+        committed: The next offset to read according to the group; where this assignment starts.
+
+    Delivery:
+        ``position`` never passes an offset that was delivered and is not settled.
+    """
+
+    __slots__ = ("_slices", "_start", "in_flight")
+
+    def __init__(self, committed: int) -> None:
+        self._start = committed
+        self._slices: deque[_Slice] = deque()
+        #: Records that are delivered and not settled.
+        self.in_flight = 0
+
+    @property
+    def position(self) -> int:
+        """The next offset that a new owner must read."""
+        for delivered in self._slices:
+            if delivered.open is None:
+                return delivered.offsets[0]
+            for offset in delivered.offsets:
+                if offset in delivered.open:
+                    return offset
+        return self._start
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything delivered is settled."""
+        return not self._slices
+
+    @property
+    def oldest(self) -> int | None:
+        """The offset that holds the watermark back, or None."""
+        return None if self.is_idle else self.position
+
+    def delivered(self, offsets: Sequence[int]) -> None:
+        """Note records that were handed to the pipeline.
+
+        Args:
+            offsets: Rising, all higher than any delivered before.
+
+        Raises:
+            ValueError: If an offset runs backwards.
+        """
+        if not offsets:
+            return
+        last = self._slices[-1].offsets[-1] if self._slices else self._start - 1
+        if offsets[0] <= last:
+            raise ValueError("an offset was delivered twice in one assignment")
+        self._slices.append(_Slice(offsets))
+        self.in_flight += len(offsets)
+
+    def settle(self, offsets: Iterable[int]) -> None:
+        """Note settled records; an offset that is not in flight is ignored.
+
+        Args:
+            offsets: In any order.
+        """
+        wanted = set(offsets)
+        for delivered in self._slices:
+            if not wanted:
+                break
+            first, last = delivered.offsets[0], delivered.offsets[-1]
+            mine = {offset for offset in wanted if first <= offset <= last}
+            if not mine:
+                continue
+            wanted -= mine
+            if delivered.open is None:
+                delivered.open = set(delivered.offsets)
+            before = len(delivered.open)
+            delivered.open -= mine
+            self.in_flight -= before - len(delivered.open)
+        self._advance()
+
+    def settle_slice(self, first: int) -> None:
+        """Note that every record of one slice is settled.
+
+        Args:
+            first: First offset of the slice, as it was delivered.
+        """
+        for delivered in self._slices:
+            if delivered.offsets[0] == first:
+                remaining = len(delivered.offsets) if delivered.open is None else len(delivered.open)
+                self.in_flight -= remaining
+                delivered.open = set()
+                break
+        self._advance()
+
+    def idle_position(self, position: int) -> None:
+        """Close a trailing gap: nothing is in flight and the consumer has read on to here.
+
+        Args:
+            position: The consumer's own position.
+        """
+        if self.is_idle and position > self._start:
+            self._start = position
+
+    def settled_ranges(self) -> list[tuple[int, int]]:
+        """Return settled offsets above the watermark as inclusive ranges, lowest first.
+
+        Two ranges meet across offsets that were never delivered, because there is nothing to skip between them.
+        """
+        ranges: list[tuple[int, int]] = []
+        current: tuple[int, int] | None = None
+        for delivered in self._slices:
+            for offset in delivered.offsets:
+                if delivered.open is None or offset in delivered.open:
+                    if current is not None:
+                        ranges.append(current)
+                        current = None
+                else:
+                    current = (current[0] if current else offset, offset)
+        if current is not None:
+            ranges.append(current)
+        return ranges
+
+    def _advance(self) -> None:
+        slices = self._slices
+        while slices and slices[0].open is not None and not slices[0].open:
+            self._start = slices.popleft().offsets[-1] + 1
