@@ -1,1 +1,84 @@
-"""Records of a province, described once."""
+"""Records of a province, described once: closed for their publishers, open for their readers."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lienthong.schema import SchemaSpec
+from lienthong_schemas import findings, verification
+from lienthong_schemas.base import open_model
+from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
+from lienthong_schemas.person import PersonV1
+
+
+def _dossier_code(model: Any) -> str:
+    return str(model.dossier_code)
+
+
+def _person_reference(model: Any) -> str:
+    return str(model.person_reference)
+
+
+def _sequence(model: Any) -> int:
+    return int(model.sequence)
+
+
+def _identifiers(party_of: Callable[[Any], Any]) -> Callable[[Any], tuple[tuple[str, str], ...]]:
+    def subject(model: Any) -> tuple[tuple[str, str], ...]:
+        return tuple((each.type, each.value) for each in party_of(model).identifiers)
+
+    return subject
+
+
+#: What the hub is offered under ``lienthong.schemas``.
+SCHEMAS = (
+    SchemaSpec(
+        type="dossier.snapshot",
+        version=1,
+        domain="dossier",
+        producer_model=DossierSnapshotV1,
+        consumer_model=open_model(DossierSnapshotV1),
+        key=_dossier_code,
+        classification="personal",
+        title_vi="Hồ sơ thủ tục hành chính",
+        sequence=_sequence,
+        findings=findings.of_snapshot,
+        subject=_identifiers(lambda model: model.owner),
+        lookups={"person_identity": verification.PERSON_IDENTITY},
+    ),
+    SchemaSpec(
+        type="dossier.progress",
+        version=1,
+        domain="dossier",
+        producer_model=DossierProgressV1,
+        consumer_model=open_model(DossierProgressV1),
+        key=_dossier_code,
+        classification="personal",
+        title_vi="Tiến độ xử lý hồ sơ",
+        findings=findings.of_progress,
+    ),
+    SchemaSpec(
+        type="dossier.verified",
+        version=1,
+        domain="dossier",
+        producer_model=DossierVerifiedV1,
+        consumer_model=open_model(DossierVerifiedV1),
+        key=_dossier_code,
+        classification="none",
+        title_vi="Kết quả xác thực chủ hồ sơ",
+    ),
+    SchemaSpec(
+        type="person.snapshot",
+        version=1,
+        domain="person",
+        producer_model=PersonV1,
+        consumer_model=open_model(PersonV1),
+        key=_person_reference,
+        classification="sensitive",
+        title_vi="Thông tin cá nhân",
+        sequence=_sequence,
+        findings=findings.of_person,
+        subject=_identifiers(lambda model: model),
+    ),
+)
+
+__all__ = ["SCHEMAS"]
