@@ -1,1 +1,23 @@
-"""Part of the hub."""
+"""HTTP towards targets: clients, authentication, and one table from failures to errors."""
+
+from lienthong.rest.auth import ClientCredentialsAuth
+from lienthong.rest.call import call
+from lienthong.rest.client import ClientFactory
+from lienthong.rest.resolution import (
+    Resolution,
+    check_content,
+    error_for_exception,
+    error_for_response,
+    retry_after_seconds,
+)
+
+__all__ = [
+    "ClientCredentialsAuth",
+    "ClientFactory",
+    "Resolution",
+    "call",
+    "check_content",
+    "error_for_exception",
+    "error_for_response",
+    "retry_after_seconds",
+]
