@@ -63,7 +63,12 @@ class GatewaySettings(Settings):
         jwks_file: JSON Web Key Set of the issuer, when it is not fetched from it.
         max_event_bytes: Largest single event.
         max_batch_bytes: Largest batch body; bulk streams are not limited.
-        bulk_in_flight: Lines that wait for Kafka at once.
+        bulk_in_flight: Lines of one bulk stream that wait for Kafka at once; their bytes are bounded by
+            ``max_batch_bytes``.
+        max_bulk_streams: Bulk streams at once; more are told to come back later.
+        max_waiting_requests: Requests that wait for Kafka at once; more are told to come back later.
+        acknowledge_timeout_seconds: After it, a publisher is told that Kafka is away.
+        remembered_events: Newest accepted events whose body is compared when their id comes again.
         publishers: System id (the token's ``client_id``) → what it may publish.
     """
 
@@ -75,6 +80,10 @@ class GatewaySettings(Settings):
     max_event_bytes: int = Field(default=1_048_576, ge=1_024)
     max_batch_bytes: int = Field(default=8_388_608, ge=1_024)
     bulk_in_flight: int = Field(default=5_000, ge=1)
+    max_bulk_streams: int = Field(default=8, ge=1)
+    max_waiting_requests: int = Field(default=1_000, ge=1)
+    acknowledge_timeout_seconds: int = Field(default=15, ge=1)
+    remembered_events: int = Field(default=100_000, ge=0)
     publishers: dict[str, PublisherSettings] = Field(default_factory=dict)
 
 
