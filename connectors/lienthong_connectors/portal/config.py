@@ -1,0 +1,70 @@
+"""Configuration of the connector to the National Public Service Portal."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class PortalAgreement(BaseModel):
+    """What the province and the portal's operator agreed on; a call outside it is refused before it is sent.
+
+    Attributes:
+        number: Number of the agreement.
+        procedures: National procedure codes that may be synchronised; empty allows all.
+        purpose: The purpose that calls must carry; empty allows any.
+        valid_until: Last day on which calls are allowed, in Viet Nam's time zone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    number: str
+    procedures: frozenset[str] = frozenset()
+    purpose: str = ""
+    valid_until: date
+
+
+class PortalConfig(BaseModel):
+    """How to reach the portal's adapter and as whom.
+
+    Attributes:
+        profile: Wire profile; ``adapter`` is the JSON RPC behind a session.
+        base_url: Address of the adapter, without the endpoints.
+        auth_endpoint: Path of the login.
+        integration_endpoint: Path of the services that a province writes to and asks about its own dossiers.
+        share_endpoint: Path of the services that share catalogues and accounts.
+        user_name: Account of the province at the adapter.
+        password: Its password.
+        destination_code: Sent as header ``dstcode`` with every call.
+        unit_code: Sent as ``madonvi`` with every call.
+        timeout_seconds: Limit for one call; the known clients wait 60 seconds.
+        max_connections: Connections open at once.
+        known_dossiers: Dossiers that one worker remembers as existing and linked, to spare a query; 0 for none.
+        file_base_url: Put in front of file paths that are no URL, so that the portal can fetch them.
+        success_phrases: Further texts that mean success, as the portal's operator words them.
+        agreement: What was agreed on; None only for a simulator.
+        ca_file: PEM file of trusted authorities; None for the system's.
+        client_certificate_file: PEM file for mutual TLS.
+        client_key_file: PEM file of its private key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    profile: Literal["adapter"] = "adapter"
+    base_url: str
+    auth_endpoint: str = "/login"
+    integration_endpoint: str = "/integration"
+    share_endpoint: str = "/share"
+    user_name: str
+    password: SecretStr
+    destination_code: str
+    unit_code: str
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    max_connections: int = Field(default=100, ge=1)
+    known_dossiers: int = Field(default=20_000, ge=0)
+    file_base_url: str = ""
+    success_phrases: tuple[str, ...] = ()
+    agreement: PortalAgreement | None = None
+    ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None

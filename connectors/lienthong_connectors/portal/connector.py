@@ -1,0 +1,274 @@
+"""Delivers dossiers, their progress and their verification to the National Public Service Portal.
+
+Delivery:
+    At least once. A snapshot is an upsert by dossier code. A step of the progress that is sent twice is two steps at
+    the portal, as far as is known. The link to the population database is read, changed and written: that is safe
+    because one pipeline writes a dossier and never two of its records at once.
+"""
+
+from collections import OrderedDict
+
+from pydantic import BaseModel
+
+from lienthong.clock import to_vietnam
+from lienthong.connector import CallContext, ConnectorContext, Effect, Sink
+from lienthong.envelope import Event
+from lienthong.errors import (
+    RejectedByTargetError,
+    RetriableError,
+    ScopeError,
+    TransformError,
+    ValidationFailedError,
+    Violation,
+)
+from lienthong.outcome import Outcome
+from lienthong_connectors.portal.answers import Judgement, Meaning
+from lienthong_connectors.portal.client import AdapterClient
+from lienthong_connectors.portal.config import PortalConfig
+from lienthong_connectors.portal.mapping import (
+    ACCOUNT_ORDER,
+    first_identifier,
+    progress_to_wire,
+    snapshot_findings,
+    snapshot_to_wire,
+)
+from lienthong_connectors.portal.wire import (
+    FIND_SERVICE,
+    MAY_BE_EMPTY,
+    POPULATION_DATABASE,
+    PROGRESS_SERVICE,
+    REQUIRED_FIELDS,
+    SYNC_SERVICE,
+    TECH_ID_SERVICE,
+    WireRecord,
+    link_entries,
+    links_of,
+    truth,
+)
+from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
+
+#: A repeated step cannot be told from a new one: nothing public says that the portal compares steps.
+EFFECTS = {
+    TECH_ID_SERVICE: Effect.IDEMPOTENT,
+    FIND_SERVICE: Effect.IDEMPOTENT,
+    SYNC_SERVICE: Effect.UPSERT,
+    PROGRESS_SERVICE: Effect.NONE,
+}
+
+
+class PortalSink(Sink[PortalConfig]):
+    """The portal behind its adapter.
+
+    Args:
+        config: How to reach it.
+        context: What the engine provides.
+    """
+
+    def __init__(self, config: PortalConfig, context: ConnectorContext) -> None:
+        super().__init__(config, context)
+        self._client = AdapterClient(config, context.http, context.clock)
+        # Dossiers that are linked already, with all their links. Links only grow and this connector is who adds them,
+        # so an entry stays true after another worker wrote the dossier. It spares a query and decides nothing.
+        self._linked: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+
+    async def open(self) -> None:
+        """Build the HTTP client; the first call logs in."""
+        await self._client.open()
+
+    async def close(self) -> None:
+        """Close the HTTP client; the adapter has no logout."""
+        await self._client.close()
+
+    async def deliver(self, event: Event, data: BaseModel, context: CallContext) -> Outcome:
+        """Deliver one record.
+
+        Args:
+            event: The CloudEvents attributes and the original bytes.
+            data: A snapshot, a step or a verification.
+            context: Who asks for what.
+
+        Returns:
+            Delivered with ``created``, ``updated``, ``progress`` or ``linked``; filtered when a verification changes
+            nothing.
+
+        Raises:
+            RecordError: The portal or its limits refuse the record.
+            RetriableError: The portal is away, or a verification came before its dossier (``dossier_unknown``).
+            ScopeError: The procedure is not allowed, or the agreement does not cover the call.
+            TargetConfigurationError: The portal refuses the account.
+            OutcomeUnknownError: A step may have arrived.
+
+        Delivery:
+            Returning means that the portal confirmed the write.
+        """
+        if isinstance(data, DossierSnapshotV1):
+            self._check_agreement(context, data.procedure.code)
+            return await self._snapshot(data)
+        self._check_agreement(context, None)
+        if isinstance(data, DossierProgressV1):
+            return await self._progress(data)
+        if isinstance(data, DossierVerifiedV1):
+            return await self._verified(data)
+        raise TransformError(
+            f"the portal connector does not take records of type {event.type}", reason="type_not_accepted"
+        )
+
+    def _check_agreement(self, context: CallContext, procedure: str | None) -> None:
+        agreement = self.config.agreement
+        if agreement is None:
+            return
+        if to_vietnam(self.context.clock.now()).date() > agreement.valid_until:
+            raise ScopeError(
+                "the agreement with the portal has expired; renew it and enter the new date",
+                scope_kind="agreement",
+                scope=agreement.number,
+                reason="agreement_expired",
+            )
+        if agreement.purpose and context.purpose != agreement.purpose:
+            raise ScopeError(
+                "the agreement with the portal does not cover this purpose",
+                scope_kind="agreement",
+                scope=agreement.number,
+                reason="agreement_purpose",
+            )
+        if procedure is not None and agreement.procedures and procedure not in agreement.procedures:
+            raise ScopeError(
+                "the agreement with the portal does not cover this procedure",
+                scope_kind="procedure",
+                scope=procedure,
+                reason="agreement_procedure",
+            )
+
+    async def _snapshot(self, snapshot: DossierSnapshotV1) -> Outcome:
+        code = snapshot.dossier_code
+        tech_id = await self._tech_id(snapshot)
+        # The mapping also checks, so a record that cannot be sent costs no query.
+        record = snapshot_to_wire(snapshot, tech_id=tech_id, file_base_url=self.config.file_base_url)
+        links = self._linked.get(code)
+        is_update = links is not None
+        if links is None:
+            held = await self._find(code)
+            is_update = held is not None
+            links = links_of(held) if held is not None else ()
+        judgement = await self._sync(record, links, is_update=is_update)
+        if judgement.meaning is Meaning.EXISTS and not is_update:
+            is_update = True
+            links = links_of(await self._find(code) or {})
+            judgement = await self._sync(record, links, is_update=True)
+        elif judgement.meaning is Meaning.UNKNOWN_DOSSIER and is_update:
+            is_update = False
+            judgement = await self._sync(record, links, is_update=False)
+        self._require_success(judgement, snapshot.procedure.code)
+        self._remember(code, links)
+        return Outcome.delivered(
+            "updated" if is_update else "created", target_reference=code, findings=snapshot_findings(snapshot)
+        )
+
+    async def _progress(self, progress: DossierProgressV1) -> Outcome:
+        answer = await self._client.call(
+            PROGRESS_SERVICE, {"data": [progress_to_wire(progress)]}, EFFECTS[PROGRESS_SERVICE]
+        )
+        if answer.judgement.meaning is Meaning.UNKNOWN_DOSSIER:
+            raise RejectedByTargetError(
+                "the portal does not hold the dossier of this step; send its snapshot, then replay the step",
+                reason=Meaning.UNKNOWN_DOSSIER.value,
+            )
+        self._require_success(answer.judgement, "")
+        return Outcome.delivered("progress", target_reference=progress.dossier_code)
+
+    async def _verified(self, verified: DossierVerifiedV1) -> Outcome:
+        if verified.status not in {"match", "approved"}:
+            return Outcome.filtered(f"not_linked_{verified.status}")
+        code = verified.dossier_code
+        held = await self._find(code)
+        if held is None:
+            raise _too_early()
+        links = links_of(held)
+        if POPULATION_DATABASE in links:
+            self._remember(code, links)
+            return Outcome.filtered("already_linked", target_reference=code)
+        if not _is_complete(held):
+            raise RejectedByTargetError(
+                "the portal returned less than a full record, so writing it back would erase data; "
+                "let the next snapshot carry the link or ask the portal's operator",
+                reason="record_incomplete",
+            )
+        links = (*links, POPULATION_DATABASE)
+        judgement = await self._sync(held, links, is_update=True)
+        if judgement.meaning is Meaning.UNKNOWN_DOSSIER:
+            raise _too_early()
+        self._require_success(judgement, str(held["MaTTHC"]))
+        self._remember(code, links)
+        return Outcome.delivered("linked", target_reference=code)
+
+    async def _tech_id(self, snapshot: DossierSnapshotV1) -> str:
+        if snapshot.channel != "online":
+            return ""
+        if snapshot.tech_id:
+            return snapshot.tech_id
+        identifier = first_identifier(snapshot.submitter or snapshot.owner, ACCOUNT_ORDER)
+        if not identifier:
+            raise ValidationFailedError(
+                "an online dossier needs tech_id, or a submitter whose account the portal can find",
+                violations=[Violation("tech_id", "portal_required", "send the TechID of the submitter's account")],
+                reason="tech_id_missing",
+            )
+        # The parameter is that of a provincial wrapper around the service: ASSUMED to be the same behind it.
+        answer = await self._client.call(TECH_ID_SERVICE, {"mstorcmnd": identifier}, EFFECTS[TECH_ID_SERVICE])
+        self._require_success(answer.judgement, snapshot.procedure.code)
+        found = answer.first_result()
+        tech_id = str((found or {}).get("TECHNICALID") or "")
+        if not tech_id:
+            raise RejectedByTargetError(
+                "the portal knows no account of the submitter; send the dossier with its TechID",
+                reason="tech_id_unknown",
+            )
+        return tech_id
+
+    async def _find(self, code: str) -> WireRecord | None:
+        answer = await self._client.call(FIND_SERVICE, {"mahoso": code}, EFFECTS[FIND_SERVICE])
+        if answer.judgement.meaning is Meaning.UNKNOWN_DOSSIER:
+            return None
+        self._require_success(answer.judgement, "")
+        return answer.first_result()
+
+    async def _sync(self, record: WireRecord, links: tuple[str, ...], *, is_update: bool) -> Judgement:
+        body = {
+            "isUpdating": truth(is_update),
+            "data": [{**record, "DSKetNoiCSDL": link_entries(links)}],
+        }
+        return (await self._client.call(SYNC_SERVICE, body, EFFECTS[SYNC_SERVICE])).judgement
+
+    def _require_success(self, judgement: Judgement, procedure: str) -> None:
+        if judgement.meaning is Meaning.SUCCESS:
+            return
+        if judgement.meaning is Meaning.PROCEDURE and procedure:
+            raise ScopeError(
+                "the portal does not allow this procedure for the province; ask its operator",
+                scope_kind="procedure",
+                scope=procedure,
+                reason=judgement.reason,
+            )
+        raise RejectedByTargetError(
+            "the portal refused the record; compare it with the portal's rules under this reason",
+            reason=judgement.reason,
+        )
+
+    def _remember(self, code: str, links: tuple[str, ...]) -> None:
+        if self.config.known_dossiers == 0 or POPULATION_DATABASE not in links:
+            return
+        self._linked[code] = links
+        self._linked.move_to_end(code)
+        if len(self._linked) > self.config.known_dossiers:
+            self._linked.popitem(last=False)
+
+
+def _too_early() -> RetriableError:
+    return RetriableError(
+        "the portal does not hold the dossier yet; the verification is linked once its snapshot was delivered",
+        reason=Meaning.UNKNOWN_DOSSIER.value,
+    )
+
+
+def _is_complete(record: WireRecord) -> bool:
+    return all(record.get(name) or (name in MAY_BE_EMPTY and name in record) for name in REQUIRED_FIELDS)

@@ -1,0 +1,227 @@
+"""What the simulated portal holds and answers, without any HTTP.
+
+It dedupes nothing beyond the specification: a record is created once and updated as often as it is sent, a step of the
+progress is one more effect each time it arrives. What the public specification leaves open is ASSUMED.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from lienthong_connectors.portal.status import FROM_PORTAL
+from lienthong_connectors.portal.wire import (
+    DATE_FIELDS,
+    FIND_SERVICE,
+    MAX_CHARACTERS,
+    MAY_BE_EMPTY,
+    ONLINE,
+    PROGRESS_REQUIRED_FIELDS,
+    PROGRESS_SERVICE,
+    REQUIRED_FIELDS,
+    SYNC_SERVICE,
+    TECH_ID_SERVICE,
+    WireRecord,
+    links_of,
+)
+
+SESSION_TEXT = "Phiên làm việc không hợp lệ hoặc đã hết hạn"
+EXISTS_TEXT = "Hồ sơ đã tồn tại"
+UNKNOWN_TEXT = "Hồ sơ không tồn tại"
+SYNCED_TEXT = "Đồng bộ hồ sơ thành công"
+PROGRESS_TEXT = "Cập nhật tiến độ thành công"
+FAILED_TEXT = "Cập nhật thất bại"
+
+
+@dataclass(slots=True)
+class Effect:
+    """One change of what the portal holds.
+
+    Attributes:
+        kind: ``create``, ``update``, ``link`` (an update that adds a database) or ``progress``.
+        detail: Evidence without personal values.
+    """
+
+    kind: str
+    detail: dict[str, Any]
+
+
+@dataclass(slots=True)
+class HeldDossier:
+    """One dossier of the portal.
+
+    Attributes:
+        record: The last record, as it was sent.
+        arrivals: (arrival number, kind, status, moment of the step, fingerprint), in order of arrival.
+        counts: Kind of effect → how often.
+        lost_links: Databases that an update removed; must stay empty.
+    """
+
+    record: WireRecord
+    arrivals: list[tuple[int, str, str, str, str]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    lost_links: set[str] = field(default_factory=set)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the state without personal values."""
+        return {
+            "TrangThaiHoSo": self.record["TrangThaiHoSo"],
+            "DSKetNoiCSDL": links_of(self.record),
+            "counts": self.counts,
+            "lost_links": sorted(self.lost_links),
+            "arrivals": self.arrivals,
+        }
+
+
+@dataclass(slots=True)
+class PortalState:
+    """The simulated portal's memory.
+
+    Attributes:
+        is_strict: Whether failures have a code of their own; otherwise code 0 comes with every text.
+        no_account_suffix: Identifiers that end so have no account, empty for none.
+        dossiers: Dossier code → what is held.
+        arrivals: Number of effects so far.
+    """
+
+    is_strict: bool = True
+    no_account_suffix: str = ""
+    dossiers: dict[str, HeldDossier] = field(default_factory=dict)
+    arrivals: int = 0
+
+    def handle(self, body: WireRecord) -> tuple[dict[str, Any], list[Effect]]:
+        """Answer one call of a service.
+
+        Args:
+            body: The parsed request.
+
+        Returns:
+            The answer and what changed.
+        """
+        service = body.get("service")
+        if service == SYNC_SERVICE:
+            return self._sync(body)
+        if service == PROGRESS_SERVICE:
+            return self._progress(body)
+        if service == FIND_SERVICE:
+            held = self.dossiers.get(str(body.get("mahoso")))
+            return {"error_code": 0, "message": "", "result": [] if held is None else [held.record]}, []
+        if service == TECH_ID_SERVICE:
+            return self._tech_id(body), []
+        return self._failure("Dịch vụ không hợp lệ"), []
+
+    def _failure(self, text: str) -> dict[str, Any]:
+        return {"error_code": -1 if self.is_strict else 0, "message": text}
+
+    def _success(self, text: str) -> dict[str, Any]:
+        return {"error_code": 0 if self.is_strict else "00", "message": text}
+
+    def _tech_id(self, body: WireRecord) -> dict[str, Any]:
+        identifier = str(body.get("mstorcmnd") or "")
+        if not identifier or (self.no_account_suffix and identifier.endswith(self.no_account_suffix)):
+            return {"error_code": 0, "message": "", "result": []}
+        return {"error_code": 0, "message": "", "result": [{"TECHNICALID": tech_id_of(identifier)}]}
+
+    def _sync(self, body: WireRecord) -> tuple[dict[str, Any], list[Effect]]:
+        records = body.get("data")
+        updating = body.get("isUpdating")
+        if not isinstance(records, list) or len(records) != 1 or updating not in {"True", "False"}:
+            return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
+        record = records[0]
+        problem = record_problem(record)
+        if problem:
+            return self._failure(f"{FAILED_TEXT}: {problem}"), []
+        held = self.dossiers.get(record["MaHoSo"])
+        if updating == "False":
+            if held is not None:
+                return self._failure(EXISTS_TEXT), []
+            held = self.dossiers[record["MaHoSo"]] = HeldDossier(record)
+            return self._success(SYNCED_TEXT), [self._effect("create", held, record)]
+        if held is None:
+            return self._failure(UNKNOWN_TEXT), []
+        before, after = set(links_of(held.record)), set(links_of(record))
+        held.lost_links |= before - after
+        held.record = record
+        return self._success(SYNCED_TEXT), [self._effect("link" if after - before else "update", held, record)]
+
+    def _progress(self, body: WireRecord) -> tuple[dict[str, Any], list[Effect]]:
+        steps = body.get("data")
+        if not isinstance(steps, list) or not 1 <= len(steps) <= 10:
+            return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
+        for step in steps:
+            missing = [name for name in PROGRESS_REQUIRED_FIELDS if not step.get(name)]
+            if missing or len(step["NguoiXuLy"]) > MAX_CHARACTERS["NguoiXuLy"] or step["TrangThai"] not in FROM_PORTAL:
+                return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
+            if step["MaHoSo"] not in self.dossiers:
+                return self._failure(UNKNOWN_TEXT), []
+        effects = [self._effect("progress", self.dossiers[step["MaHoSo"]], step) for step in steps]
+        return self._success(PROGRESS_TEXT), effects
+
+    def _effect(self, kind: str, held: HeldDossier, sent: WireRecord) -> Effect:
+        self.arrivals += 1
+        status = sent["TrangThai"] if kind == "progress" else sent["TrangThaiHoSo"]
+        at = sent.get("ThoiDiemXuLy", "")
+        print_of = fingerprint(sent)
+        held.arrivals.append((self.arrivals, kind, status, at, print_of))
+        held.counts[kind] = held.counts.get(kind, 0) + 1
+        detail = {
+            "MaHoSo": sent["MaHoSo"],
+            "TrangThaiHoSo": status,
+            "arrival": self.arrivals,
+            "ThoiDiemXuLy": at,
+            "fingerprint": print_of,
+        }
+        if kind != "progress":
+            detail["DSKetNoiCSDL"] = list(links_of(sent))
+        return Effect(kind, detail)
+
+
+def tech_id_of(identifier: str) -> str:
+    """Return the account that the simulator has for an identifier.
+
+    Args:
+        identifier: A generated identifier.
+    """
+    return hashlib.sha256(identifier.encode()).hexdigest()[:32]
+
+
+def fingerprint(record: WireRecord) -> str:
+    """Return the SHA-256 of a whole record, independent of the order of its fields.
+
+    Args:
+        record: As it was sent.
+    """
+    return hashlib.sha256(orjson.dumps(record, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def record_problem(record: Any) -> str:
+    """Return what is wrong with a record of ``DongBoHoSoMC``, or empty text.
+
+    Args:
+        record: As it was sent.
+    """
+    if not isinstance(record, dict):
+        return "dữ liệu không hợp lệ"
+    for name in REQUIRED_FIELDS:
+        value = record.get(name)
+        if value is None or (not value and name not in MAY_BE_EMPTY):
+            return f"thiếu trường bắt buộc {name}"
+    for name, value in record.items():
+        if type(value) is not str and type(value) is not list:
+            return f"trường {name} không hợp lệ"
+    return _form_problem(record)
+
+
+def _form_problem(record: WireRecord) -> str:
+    for name in DATE_FIELDS:
+        value = record.get(name)
+        if value and not (len(value) == 14 and value.isdigit()):
+            return f"trường {name} không hợp lệ"
+    if record["TrangThaiHoSo"] not in FROM_PORTAL:
+        return "trường TrangThaiHoSo không hợp lệ"
+    if len(record["TrichYeuHoSo"]) > MAX_CHARACTERS["TrichYeuHoSo"]:
+        return "trường TrichYeuHoSo không hợp lệ"
+    if record["KenhThucHien"] == ONLINE and not record.get("MaDoiTuong"):
+        return "thiếu trường bắt buộc MaDoiTuong"
+    return ""
