@@ -34,8 +34,13 @@ def to_error(error: KafkaError, topic: str) -> LienthongError:
     )
 
 
-class _Batch:
-    """Counts the delivery reports of one ``send``; its callback runs in the poll thread."""
+class PendingWrites:
+    """Counts the delivery reports of one batch; the callback runs in the poll thread.
+
+    Args:
+        loop: Where the batch is awaited.
+        size: Number of records.
+    """
 
     __slots__ = ("_future", "_loop", "_open", "first_error")
 
@@ -44,9 +49,16 @@ class _Batch:
         self._future: asyncio.Future[None] = loop.create_future()
         self._open = size
         self.first_error: LienthongError | None = None
+        if not size:
+            self._finish()
 
     def on_delivery(self, error: KafkaError | None, message: Any) -> None:
-        """Count one report."""
+        """Count one report.
+
+        Args:
+            error: What went wrong, or None.
+            message: librdkafka's message.
+        """
         if error is not None and self.first_error is None:
             self.first_error = to_error(error, message.topic())
         self._open -= 1
@@ -54,7 +66,12 @@ class _Batch:
             self._wake()
 
     def refuse(self, error: LienthongError, number: int) -> None:
-        """Count records that were never handed to librdkafka."""
+        """Count records that were never handed to librdkafka.
+
+        Args:
+            error: Why.
+            number: How many.
+        """
         if self.first_error is None:
             self.first_error = error
         self._open -= number
@@ -129,11 +146,23 @@ class AcknowledgedProducer:
         Delivery:
             On an error, some records may have been written; the caller must not settle any of them.
         """
-        if not records:
-            return
-        batch = _Batch(asyncio.get_running_loop(), len(records))
-        await self._hand_over(records, [batch.on_delivery] * len(records), batch)
-        await batch.wait()
+        await (await self.begin(records)).wait()
+
+    async def begin(self, records: Sequence[OutgoingRecord]) -> PendingWrites:
+        """Hand records to librdkafka; waits only while its queue is full.
+
+        Args:
+            records: Written in this order.
+
+        Returns:
+            What to await for the acknowledgements.
+
+        Delivery:
+            The order of calls is the order of writing, also across batches that are not acknowledged yet.
+        """
+        batch = PendingWrites(asyncio.get_running_loop(), len(records))
+        await self._hand_over(records, batch)
+        return batch
 
     async def send_each(self, records: Sequence[OutgoingRecord]) -> list[LienthongError | None]:
         """Write records and return what became of each.
@@ -147,49 +176,59 @@ class AcknowledgedProducer:
         results: list[LienthongError | None] = [None] * len(records)
         if not records:
             return results
-        batch = _Batch(asyncio.get_running_loop(), len(records))
+        batch = PendingWrites(asyncio.get_running_loop(), len(records))
 
         def report(index: int) -> Callable[[KafkaError | None, Any], None]:
             def on_delivery(error: KafkaError | None, message: Any) -> None:
                 if error is not None:
-                    results[index] = to_error(error, message.topic())
+                    results[index] = to_error(error, records[index].topic)
                 batch.on_delivery(None, message)
 
             return on_delivery
 
-        await self._hand_over(records, [report(index) for index in range(len(records))], batch, results)
+        for index, record in enumerate(records):
+            callback = report(index)
+            problem = await self._produce(record, callback)
+            if problem is not None:
+                callback(problem, None)
         await batch.wait()
         return results
 
-    async def _hand_over(
-        self,
-        records: Sequence[OutgoingRecord],
-        callbacks: Sequence[Callable[..., None]],
-        batch: _Batch,
-        results: list[LienthongError | None] | None = None,
-    ) -> None:
+    async def _hand_over(self, records: Sequence[OutgoingRecord], batch: PendingWrites) -> None:
         if self._producer is None:
             raise FatalError("the producer was not started")
         produce = self._producer.produce
-        for index, (topic, key, value, headers, partition) in enumerate(records):
-            while True:
-                try:
-                    produce(
-                        topic, value=value, key=key, partition=partition, on_delivery=callbacks[index], headers=headers
-                    )
-                except BufferError:
-                    # librdkafka's queue is full: the broker is slower than we are.
-                    await asyncio.sleep(_FULL_WAIT_SECONDS)
-                    continue
-                except KafkaException as error:
-                    problem = to_error(error.args[0], topic)
-                    if results is not None:
-                        results[index] = problem
-                        batch.on_delivery(None, None)
-                    else:
-                        batch.refuse(problem, len(records) - index)
-                        return
-                break
+        on_delivery = batch.on_delivery
+        for index, record in enumerate(records):
+            topic, key, value, headers, partition = record
+            try:
+                produce(topic, value, key, partition, on_delivery, on_delivery, 0, headers)
+            except BufferError:
+                problem = await self._produce(record, on_delivery)
+            except KafkaException as error:
+                problem = error.args[0]
+            else:
+                continue
+            if problem is not None:
+                batch.refuse(to_error(problem, topic), len(records) - index)
+                return
+
+    async def _produce(
+        self, record: OutgoingRecord, on_delivery: Callable[[KafkaError | None, Any], None]
+    ) -> KafkaError | None:
+        """Hand over one record; wait while the queue is full, because the broker is slower than we are."""
+        if self._producer is None:
+            raise FatalError("the producer was not started")
+        topic, key, value, headers, partition = record
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, on_delivery, on_delivery, 0, headers)
+            except BufferError:
+                await asyncio.sleep(_FULL_WAIT_SECONDS)
+            except KafkaException as error:
+                return error.args[0]  # type: ignore[no-any-return]
+            else:
+                return None
 
     def _poll(self) -> None:
         while not self._stopping.is_set():

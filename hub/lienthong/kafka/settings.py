@@ -33,16 +33,16 @@ def producer_configuration(settings: KafkaSettings, client_id: str) -> dict[str,
         client_id: Name in the broker's logs.
 
     Delivery:
-        ``acks=all``; a gap in a partition's sequence is a fatal error, so no record overtakes one that failed.
+        ``acks=all``. Order holds while nothing fails; pipelines therefore never give a write up by time, so that no
+        record overtakes one that failed.
 
     Source:
-        librdkafka: the default partitioner differs from Java's murmur2; ``enable.gapless.guarantee``.
+        librdkafka: the default partitioner differs from Java's murmur2.
     """
     return {
         **client_configuration(settings, client_id),
         "acks": "all",
         "enable.idempotence": True,
-        "enable.gapless.guarantee": True,
         "partitioner": "murmur2_random",
         "delivery.timeout.ms": settings.delivery_timeout_ms,
         "linger.ms": 5,
@@ -54,6 +54,10 @@ def producer_configuration(settings: KafkaSettings, client_id: str) -> dict[str,
         # The topic's own limit decides; this one only has to be above every topic of the catalogue.
         "message.max.bytes": 4_194_304,
     }
+
+
+#: A pipeline waits for the broker for ever: giving one write up by time would let the next one overtake it.
+PIPELINE_OVERRIDES: dict[str, Any] = {"delivery.timeout.ms": 0}
 
 
 def consumer_configuration(settings: KafkaSettings, client_id: str, group: str) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Part of the hub."""
+"""Pipelines: their declaration, the two engines, and the worker that runs one."""

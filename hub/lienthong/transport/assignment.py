@@ -1,6 +1,7 @@
 """One assigned partition, shared by the poll thread and the event loop."""
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -42,12 +43,16 @@ class Assignment:
     def __init__(self, place: Place, start: int, metadata: str | None = None) -> None:
         self.place = place
         self.is_over = False
+        #: Set before the pipeline hears of a revocation, so that nothing more of the partition is begun.
+        self.is_leaving = False
         self.is_ready = False
         self.is_paused = True
         self.end_offset = start
         self.committed = Progress(start, "")
         self._watermark = Watermark(start)
+        self._times: deque[tuple[int, int]] = deque()
         self._skip = commit_metadata.decode(start, metadata)
+        self._reached = -1
         self._lock = threading.Lock()
 
     @property
@@ -72,17 +77,27 @@ class Assignment:
         with self._lock:
             return self._watermark.oldest
 
-    def deliver(self, offsets: Sequence[int]) -> list[bool] | None:
+    def oldest_timestamp_ms(self) -> int | None:
+        """Return the Kafka timestamp of the oldest unsettled slice, or None when all is settled."""
+        with self._lock:
+            position = self._watermark.position
+            while self._times and self._times[0][0] <= position:
+                self._reached = self._times.popleft()[1]
+            return None if self._watermark.is_idle else self._reached
+
+    def deliver(self, offsets: Sequence[int], timestamp_ms: int = -1) -> list[bool] | None:
         """Note fetched offsets.
 
         Args:
             offsets: Rising.
+            timestamp_ms: Kafka timestamp of the first.
 
         Returns:
             For each offset whether it was settled before this assignment; None when none was.
         """
         with self._lock:
             self._watermark.delivered(offsets)
+            self._times.append((offsets[0], timestamp_ms))
             if not self._skip:
                 return None
             known = [self._is_known(offset) for offset in offsets]

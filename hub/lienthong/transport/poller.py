@@ -266,7 +266,7 @@ class Poller:
         assignment = self._assignments.get(place) if place is not None else None
         if assignment is None or not run:
             return
-        known = assignment.deliver(offsets)
+        known = assignment.deliver(offsets, run[0].timestamp()[1])
         if known is not None:
             run = [message for message, skip in zip(run, known, strict=True) if not skip]
         assignment.end_offset = max(assignment.end_offset, offsets[-1] + 1)
@@ -371,6 +371,8 @@ class Poller:
         leaving = [self._assignments[place] for place in places if place in self._assignments]
         if not leaving:
             return
+        for assignment in leaving:
+            assignment.is_leaving = True
         drained = threading.Event()
         self._inbox.revoked(leaving, drained, lost=lost)
         if not lost:

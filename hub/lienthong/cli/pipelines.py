@@ -1,0 +1,78 @@
+"""``lienthong pipelines``: what runs between the topics."""
+
+from pathlib import Path
+
+import click
+
+from lienthong.errors import ConfigurationError
+
+
+@click.group()
+def pipelines() -> None:
+    """List, check and run pipelines."""
+
+
+@pipelines.command("list")
+@click.pass_obj
+def list_pipelines(config_file: Path | None) -> None:
+    """Show every pipeline with its sources, step and target."""
+    from lienthong.config.loader import load
+    from lienthong.pipeline.definitions import load_pipelines
+    from lienthong.topic_names import TopicNames
+
+    settings = load(config_file)
+    for pipeline in load_pipelines(TopicNames(settings.province), settings.environment).values():
+        definition = pipeline.definition
+        step = definition.step
+        target = getattr(step, "connector", None) or getattr(step, "topic", "")
+        click.echo(f"{definition.name:<20} {definition.mode:<7} {', '.join(definition.sources)} → {target}")
+        click.echo(f"{'':<20} {definition.description.vi}")
+
+
+@pipelines.command("lint")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.pass_obj
+def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
+    """Check all pipelines, or one FILE, without starting anything."""
+    from importlib.metadata import entry_points
+
+    from lienthong.config.loader import load, read_yaml
+    from lienthong.pipeline.definitions import installed_definitions, lint, read_definition
+    from lienthong.registry.topics import TopicCatalogue
+    from lienthong.topic_names import TopicNames
+
+    settings = load(config_file)
+    catalogue = TopicCatalogue.installed(TopicNames(settings.province), settings.environment)
+    topics = {topic.name: topic for topic in catalogue}
+    connectors = [point.name for point in entry_points(group="lienthong.connectors")]
+    if file is not None:
+        definition = read_definition(read_yaml(file), str(file))
+        found = {definition.name: definition}
+    else:
+        found = installed_definitions()
+    problems = [f"{name}: {problem}" for name, item in found.items() for problem in lint(item, topics, connectors)]
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise click.exceptions.Exit(1)
+    click.echo(f"{len(found)} pipelines, nothing wrong")
+
+
+@pipelines.command("run")
+@click.argument("name")
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Gets one JSON line when the worker is at work.")
+@click.pass_obj
+def run_pipeline(config_file: Path | None, name: str, ready_file: Path | None) -> None:
+    """Run the pipeline NAME until SIGTERM; a second signal exits at once."""
+    from lienthong.config.loader import load
+    from lienthong.observability.logs import configure
+    from lienthong.pipeline.definitions import load_pipelines
+    from lienthong.pipeline.worker import run
+    from lienthong.topic_names import TopicNames
+
+    settings = load(config_file)
+    configure(settings.log)
+    known = load_pipelines(TopicNames(settings.province), settings.environment)
+    if name not in known:
+        raise ConfigurationError(f"there is no pipeline {name!r}; there is: {', '.join(sorted(known))}")
+    run(settings, known[name], ready_file)

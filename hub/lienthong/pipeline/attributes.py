@@ -1,0 +1,38 @@
+"""A fast look at the CloudEvents headers of a record; whatever is unusual goes the slow and exact way."""
+
+from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, SPEC_VERSION, STANDARD
+from lienthong.record import Headers
+
+#: Header names that the hub carries on.
+CARRIED = frozenset({*(f"ce_{name}" for name in STANDARD | EXTENSIONS if name != "datacontenttype"), "content-type"})
+_SPEC_VERSION = SPEC_VERSION.encode()
+_JSON = b"application/json"
+# Digits become 0 and control characters become NUL, so that two substring searches find what is suspicious.
+_SHAPE = bytes(0x30 if 0x30 <= code <= 0x39 else 0 if code < 0x20 or code >= 0x7F else code for code in range(256))
+_TWELVE_DIGITS = b"0" * 12
+
+
+def usual(headers: Headers | None) -> dict[str, bytes] | None:
+    """Return the headers by name if they are a plain binary-mode CloudEvent, otherwise None.
+
+    Args:
+        headers: Kafka headers.
+
+    Returns:
+        None when anything is missing, unknown, repeated, long, outside ASCII, of the form of a personal ID, or not
+        JSON; such records are not wrong, they only need the exact way.
+    """
+    if not headers:
+        return None
+    found = dict(headers)
+    if len(found) != len(headers) or not found.keys() <= CARRIED:
+        return None
+    if found.get("ce_specversion") != _SPEC_VERSION or found.get("content-type") != _JSON:
+        return None
+    if not (found.get("ce_id") and found.get("ce_source") and found.get("ce_type") and found.get("ce_dataschema")):
+        return None
+    joined = b"|".join(found.values())
+    shape = joined.translate(_SHAPE)
+    if len(joined) > MAX_ATTRIBUTE_CHARACTERS or b"\x00" in shape or _TWELVE_DIGITS in shape:
+        return None
+    return found

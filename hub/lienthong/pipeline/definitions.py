@@ -1,0 +1,270 @@
+"""Pipelines as they are declared in YAML, and with the names of one province filled in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from types import ModuleType
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from lienthong.config.loader import describe
+from lienthong.config.models import Settings
+from lienthong.delivery.policy import CircuitPolicy, ErrorPolicy, RetryPolicy
+from lienthong.errors import ConfigurationError
+from lienthong.plugins import load_all
+from lienthong.registry.topics import GROUP, PIPELINES_FOLDER, TopicCatalogue
+from lienthong.topic_names import TopicNames, check_part
+
+
+class Description(Settings):
+    """What a pipeline is for.
+
+    Attributes:
+        vi: In Vietnamese.
+        en: In English.
+    """
+
+    vi: str
+    en: str
+
+
+class ForwardStep(Settings):
+    """Pure: records go on to a topic.
+
+    Attributes:
+        validate_as_publisher: Whether records are checked against the closed model and the publisher of the topic.
+        topic: Where to, in catalogue form; ``{domain}`` stands for the domain of the record's type.
+    """
+
+    validate_as_publisher: bool = False
+    topic: str
+
+
+class LookupStep(Settings):
+    """Remote: a question is asked for each record and its answer becomes a record.
+
+    Attributes:
+        connector: Name of the lookup connector.
+        query: Name of the question, as the schemas know it.
+        purpose: Why the data may be used.
+        legal_basis: The law that allows it.
+        topic: Where results go, in catalogue form.
+    """
+
+    connector: str
+    query: str
+    purpose: str = Field(min_length=1)
+    legal_basis: str = Field(min_length=1)
+    topic: str
+
+
+class DeliverStep(Settings):
+    """Remote: each record is delivered to a target.
+
+    Attributes:
+        connector: Name of the sink connector.
+        purpose: Why the data may be used.
+        legal_basis: The law that allows it.
+    """
+
+    connector: str
+    purpose: str = Field(min_length=1)
+    legal_basis: str = Field(min_length=1)
+
+
+class PipelinePolicy(Settings):
+    """How hard and how wide a pipeline works.
+
+    Attributes:
+        max_in_flight: Records worked on at once, never two of one key.
+        max_unsettled: Records that are read and not settled, at which reading pauses.
+        retry: When the same call is made again.
+        circuit: When calls to a failing target stop.
+        errors: What becomes of a record that failed for good.
+    """
+
+    max_in_flight: int = Field(default=100, ge=1, le=10_000)
+    max_unsettled: int = Field(default=20_000, ge=100)
+    retry: RetryPolicy = RetryPolicy()
+    circuit: CircuitPolicy = CircuitPolicy()
+    errors: ErrorPolicy = ErrorPolicy()
+
+
+class PipelineDefinition(Settings):
+    """One pipeline: source topics → one step → a topic or a target, with one policy.
+
+    Attributes:
+        name: Also the name of its consumer group and of its own topics.
+        description: What it is for.
+        sources: Catalogue names of topics; ``*`` stands for any one part.
+        types: Record types that it works on; others are filtered. Empty for all.
+        order: ``key`` keeps the order of each key; ``none`` keeps none.
+        forward: The step of a pure pipeline.
+        lookup: The step of a verifying pipeline.
+        deliver: The step of a delivering pipeline.
+        policy: How hard and how wide it works.
+    """
+
+    name: str
+    description: Description
+    sources: tuple[str, ...] = Field(min_length=1)
+    types: tuple[str, ...] = ()
+    order: Literal["key", "none"] = "key"
+    forward: ForwardStep | None = None
+    lookup: LookupStep | None = None
+    deliver: DeliverStep | None = None
+    policy: PipelinePolicy = PipelinePolicy()
+
+    @model_validator(mode="after")
+    def _check(self) -> "PipelineDefinition":
+        if sum(step is not None for step in (self.forward, self.lookup, self.deliver)) != 1:
+            raise ValueError("a pipeline has exactly one of forward, lookup and deliver")
+        check_part(self.name)
+        return self
+
+    @property
+    def mode(self) -> Literal["pure", "remote"]:
+        """Whether the pipeline calls a target."""
+        return "pure" if self.forward is not None else "remote"
+
+    @property
+    def step(self) -> ForwardStep | LookupStep | DeliverStep:
+        """The one step."""
+        found = self.forward or self.lookup or self.deliver
+        if found is None:
+            raise ConfigurationError(f"the pipeline {self.name} has no step")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline with the names of one province.
+
+    Attributes:
+        definition: As declared.
+        topics: Full names of the source topics.
+        group: Consumer group.
+        names: Builds further names.
+    """
+
+    definition: PipelineDefinition
+    topics: tuple[str, ...]
+    group: str
+    names: TopicNames
+
+    @property
+    def name(self) -> str:
+        """Name of the pipeline."""
+        return self.definition.name
+
+
+def read_definition(document: Any, origin: str) -> PipelineDefinition:
+    """Return the pipeline in a parsed YAML document.
+
+    Args:
+        document: What the YAML parser returned.
+        origin: The file, for the reader.
+
+    Raises:
+        ConfigurationError: Naming every wrong key.
+    """
+    try:
+        return PipelineDefinition.model_validate(document)
+    except ValidationError as error:
+        raise ConfigurationError(describe(error, origin)) from None
+
+
+def installed_definitions() -> dict[str, PipelineDefinition]:
+    """Return every pipeline that installed packages declare, by name.
+
+    Raises:
+        ConfigurationError: If a file is wrong, misnamed, or a name is declared twice.
+    """
+    found: dict[str, PipelineDefinition] = {}
+    for package, module in load_all(GROUP).items():
+        for name, document in _documents(module):
+            definition = read_definition(document, f"{package}: {PIPELINES_FOLDER}/{name}")
+            if f"{definition.name}.yaml" != name:
+                raise ConfigurationError(f"the file {name} declares the pipeline {definition.name}; rename one of them")
+            if definition.name in found:
+                raise ConfigurationError(f"the pipeline {definition.name} is declared twice")
+            found[definition.name] = definition
+    return found
+
+
+def _documents(module: ModuleType) -> Iterable[tuple[str, Any]]:
+    folder = files(module).joinpath(PIPELINES_FOLDER)
+    if not folder.is_dir():
+        return
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".yaml"):
+            try:
+                yield entry.name, yaml.safe_load(entry.read_text(encoding="utf-8"))
+            except yaml.YAMLError as error:
+                raise ConfigurationError(f"{entry.name} is no valid YAML") from error
+
+
+def load_pipelines(names: TopicNames, environment: str) -> dict[str, Pipeline]:
+    """Return every installed pipeline with the names of one province.
+
+    Args:
+        names: The province's names.
+        environment: ``development`` or ``production``.
+
+    Raises:
+        ConfigurationError: If a file is wrong or a source matches no topic of the catalogue.
+    """
+    catalogue = TopicCatalogue.installed(names, environment)
+    return {
+        name: resolve(definition, [topic.name for topic in catalogue], names)
+        for name, definition in installed_definitions().items()
+    }
+
+
+def resolve(definition: PipelineDefinition, known: Iterable[str], names: TopicNames) -> Pipeline:
+    """Return a pipeline with its source topics filled in.
+
+    Args:
+        definition: As declared.
+        known: Names in the catalogue.
+        names: The province's names.
+
+    Raises:
+        ConfigurationError: If a source matches no topic.
+    """
+    available = list(known)
+    topics: list[str] = []
+    for pattern in definition.sources:
+        matching = [name for name in available if fnmatchcase(name, pattern)]
+        if not matching:
+            raise ConfigurationError(f"the source {pattern} of the pipeline {definition.name} is in no topic catalogue")
+        topics += [names.full(name) for name in matching if names.full(name) not in topics]
+    return Pipeline(definition, tuple(topics), names.group(definition.name), names)
+
+
+def lint(definition: PipelineDefinition, topics: Mapping[str, Any], connectors: Iterable[str]) -> list[str]:
+    """Return what cannot work in a pipeline, as sentences.
+
+    Args:
+        definition: As declared.
+        topics: Catalogue name → topic.
+        connectors: Names of the installed connectors.
+    """
+    problems = []
+    matching = {name for pattern in definition.sources for name in topics if fnmatchcase(name, pattern)}
+    problems += [
+        f"source {pattern}: no such topic in the catalogue"
+        for pattern in definition.sources
+        if not any(fnmatchcase(name, pattern) for name in topics)
+    ]
+    if definition.mode == "remote" and definition.order == "key" and len(matching) > 1:
+        problems.append("order: key with more than one source topic cannot be kept; use one topic or order: none")
+    step = definition.step
+    if isinstance(step, LookupStep | DeliverStep) and step.connector not in set(connectors):
+        problems.append(f"connector {step.connector}: not installed; there is: {', '.join(sorted(connectors))}")
+    if isinstance(step, ForwardStep | LookupStep) and "{domain}" not in step.topic and step.topic not in topics:
+        problems.append(f"topic {step.topic}: no such topic in the catalogue")
+    return problems

@@ -1,0 +1,146 @@
+"""The engine of pipelines that call nobody: a slice in, its records out, then its receipts, then settled."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from lienthong.clock import Clock
+from lienthong.kafka.producer import AcknowledgedProducer, PendingWrites
+from lienthong.observability.metrics import Metrics
+from lienthong.pipeline.definitions import Pipeline
+from lienthong.pipeline.work import Work
+from lienthong.receipt import ReceiptBatch, encode
+from lienthong.transport.assignment import Assignment, Slice
+
+
+class PureStep(Protocol):
+    """Turns a slice into records and receipts; no I/O."""
+
+    def process(self, item: Slice) -> Work:
+        """Return what becomes of the records of a slice.
+
+        Args:
+            item: The slice.
+        """
+        ...
+
+
+class PureEngine:
+    """Runs a pure step on slices.
+
+    Args:
+        pipeline: Which pipeline.
+        step: What happens to a slice.
+        producer: Writes records and receipts.
+        clock: Where to read the time.
+        metrics: What operators see.
+
+    Delivery:
+        Records are written in the order of their partition. A slice is settled when Kafka has acknowledged all of its
+        records and then its receipts; before that, nothing of it is committed. After a crash, slices that were not
+        settled are written again with the same (source, id).
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, step: PureStep, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._pipeline = pipeline
+        self._step = step
+        self._producer = producer
+        self._clock = clock
+        self._metrics = metrics
+        self._open: dict[asyncio.Task[None], Assignment] = {}
+        self._failed = asyncio.Event()
+        self._error: BaseException | None = None
+
+    async def start(self) -> None:
+        """Start the producer."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Release the producer."""
+        await self._producer.stop()
+
+    async def submit(self, item: Slice) -> None:
+        """Process one slice; returns as soon as its records are handed to the producer.
+
+        Args:
+            item: The slice.
+
+        Raises:
+            LienthongError: If an earlier slice failed.
+        """
+        if self._error is not None:
+            raise self._error
+        if item.assignment.is_leaving:
+            return
+        work = self._step.process(item)
+        pending = await self._producer.begin(work.outgoing)
+        task = asyncio.create_task(self._finish(item, work, pending))
+        self._open[task] = item.assignment
+        task.add_done_callback(self._on_done)
+
+    async def wait_failed(self) -> None:
+        """Wait until a slice fails.
+
+        Raises:
+            Exception: What happened.
+        """
+        await self._failed.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def on_assigned(self, assignments: Sequence[Assignment]) -> None:
+        """Do nothing: a pure step keeps no state of a partition.
+
+        Args:
+            assignments: The new partitions.
+        """
+
+    async def on_revoked(self, assignments: Sequence[Assignment], *, lost: bool) -> None:
+        """Wait for slices of leaving partitions, because their records are already on their way.
+
+        Args:
+            assignments: The partitions that go away.
+            lost: Whether another worker may own them already.
+        """
+        leaving = {id(assignment) for assignment in assignments}
+        tasks = [task for task, assignment in self._open.items() if id(assignment) in leaving]
+        if tasks and not lost:
+            await asyncio.wait(tasks)
+
+    async def drain(self, timeout_seconds: float) -> bool:
+        """Wait for every slice that was submitted.
+
+        Args:
+            timeout_seconds: Longest wait.
+
+        Returns:
+            Whether all were settled in time.
+        """
+        if not self._open:
+            return True
+        _, left = await asyncio.wait(list(self._open), timeout=timeout_seconds)
+        return not left
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and self._error is None:
+            self._error = error
+            self._failed.set()
+
+    async def _finish(self, item: Slice, work: Work, pending: PendingWrites) -> None:
+        await pending.wait()
+        now = self._clock.now()
+        place = item.place
+        batch = ReceiptBatch(self._pipeline.name, place.topic, place.partition, now, work.receipts)
+        await self._producer.send([encode(batch, self._pipeline.names.receipts)])
+        item.settle_all()
+        for outcome, number in work.counts.items():
+            self._metrics.count_records(self._pipeline.name, outcome, number)
+        first = work.timestamps_ms[0]
+        if first >= 0:
+            self._metrics.observe_latency(
+                self._pipeline.name, max(0.0, now.timestamp() - first / 1000), len(work.receipts)
+            )

@@ -1,0 +1,23 @@
+"""What a pure step made of one slice."""
+
+from dataclasses import dataclass, field
+
+from lienthong.receipt import Receipt
+from lienthong.record import OutgoingRecord
+
+
+@dataclass(slots=True)
+class Work:
+    """Records to write and the receipts that become true once they are acknowledged.
+
+    Attributes:
+        outgoing: In the order of the slice.
+        receipts: One for each record of the slice.
+        counts: Outcome → number of records.
+        timestamps_ms: Kafka timestamps of the slice's first and last record.
+    """
+
+    outgoing: list[OutgoingRecord] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    timestamps_ms: tuple[int, int] = (-1, -1)
