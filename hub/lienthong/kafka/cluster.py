@@ -1,0 +1,139 @@
+"""What exists in a Kafka cluster: partitions, their ends and what groups have committed."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import confluent_kafka.admin
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+
+from lienthong.kafka.reader import Place, TopicReader, error_of, to_error
+
+_TIMEOUT_SECONDS = 30.0
+#: confluent-kafka does not type its offset specifications.
+_ADMIN: Any = confluent_kafka.admin
+
+
+class Committed(NamedTuple):
+    """What a group has committed for one partition.
+
+    Attributes:
+        offset: The watermark: everything below it is settled.
+        metadata: What the worker stored beside it.
+    """
+
+    offset: int
+    metadata: str
+
+
+class ClusterView:
+    """What exists in the cluster: partitions, their ends and what groups have committed.
+
+    Args:
+        configuration: Of librdkafka, as ``client_configuration`` returns it.
+        timeout_seconds: Limit for one question.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
+        self._configuration = dict(configuration)
+        self._timeout_seconds = timeout_seconds
+        self._admin = _ADMIN.AdminClient(dict(configuration))
+
+    def partitions(self, topics: Iterable[str]) -> list[Place]:
+        """Return the partitions of those topics that exist.
+
+        Args:
+            topics: Full names.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+        """
+        wanted = set(topics)
+        try:
+            # Asking for one topic by name could create it; asking for all never does.
+            known = self._admin.list_topics(timeout=self._timeout_seconds).topics
+        except KafkaException as error:
+            raise error_of(error, "list topics") from error
+        return sorted(Place(name, number) for name in wanted & known.keys() for number in known[name].partitions)
+
+    def beginning_offsets(self, topics: Iterable[str]) -> dict[Place, int]:
+        """Return the offset of the oldest record of each partition.
+
+        Args:
+            topics: Full names; those that do not exist are left out.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+        """
+        return self._offsets(topics, _ADMIN.OffsetSpec.earliest())
+
+    def end_offsets(self, topics: Iterable[str]) -> dict[Place, int]:
+        """Return the offset after the last committed record of each partition.
+
+        Args:
+            topics: Full names; those that do not exist are left out.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+        """
+        return self._offsets(topics, _ADMIN.OffsetSpec.latest())
+
+    def committed_offsets(self, group: str, topics: Iterable[str]) -> dict[Place, Committed]:
+        """Return what a group has committed; partitions without a commit are left out.
+
+        Args:
+            group: Name of the consumer group; it need not exist.
+            topics: Full names.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+        """
+        places = self.partitions(topics)
+        if not places:
+            return {}
+        request = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+        doing = f"read the offsets of group {group}"
+        try:
+            futures = self._admin.list_consumer_group_offsets([request], request_timeout=self._timeout_seconds)
+            answer = futures[group].result()
+        except KafkaException as error:
+            cause = error.args[0] if error.args else None
+            if isinstance(cause, KafkaError) and cause.code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            raise error_of(error, doing) from error
+        found: dict[Place, Committed] = {}
+        for item in answer.topic_partitions or ():
+            if item.error is not None:
+                raise to_error(item.error, doing)
+            if item.offset >= 0:
+                found[Place(item.topic, item.partition)] = Committed(item.offset, item.metadata or "")
+        return found
+
+    def reader(
+        self,
+        starts: Mapping[Place, int],
+        *,
+        ends: Mapping[Place, int] | None = None,
+        is_expiry_fatal: bool = True,
+    ) -> TopicReader:
+        """Return a reader of the same cluster.
+
+        Args:
+            starts: Partition → offset of the first record to read.
+            ends: Partition → offset to stop before; None to read for ever.
+            is_expiry_fatal: Whether a start that is no longer in Kafka is an error.
+        """
+        return TopicReader(self._configuration, starts, ends=ends, is_expiry_fatal=is_expiry_fatal)
+
+    def _offsets(self, topics: Iterable[str], spec: Any) -> dict[Place, int]:
+        places = self.partitions(topics)
+        if not places:
+            return {}
+        try:
+            futures = self._admin.list_offsets(
+                {TopicPartition(*place): spec for place in places},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=self._timeout_seconds,
+            )
+            return {Place(item.topic, item.partition): future.result().offset for item, future in futures.items()}
+        except KafkaException as error:
+            raise error_of(error, "read offsets") from error
