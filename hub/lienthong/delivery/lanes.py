@@ -1,0 +1,304 @@
+"""Works on many keys at once and on each key in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from lienthong.clock import Clock
+
+T = TypeVar("T")
+#: What a lane is named by; None means that the item has no order to keep.
+Key = bytes | str | None
+
+
+class _Running(Generic[T]):
+    __slots__ = ("cancelled", "entry", "task")
+
+    def __init__(self, entry: tuple[T, float], task: asyncio.Task[None]) -> None:
+        self.entry = entry
+        self.task = task
+        self.cancelled = False
+
+
+class LaneDispatcher(Generic[T]):
+    """One first-in-first-out lane per key, up to ``max_in_flight`` lanes at work at once.
+
+    Lanes take turns: after one item a lane goes to the end of the line. An empty lane is forgotten.
+
+    Args:
+        handler: Works on one item. What it raises is fatal for the dispatcher.
+        clock: Where to read the time and wait.
+        max_in_flight: Handlers that run at once.
+        max_queued: Items that wait for a handler; :meth:`submit` waits beyond.
+
+    Delivery:
+        Items of one key are handled in the order of their submission and never two at once. An item is handled once,
+        unless it is returned by :meth:`cancel`, left over after a failure, or its handler was cancelled.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[T], Awaitable[None]],
+        clock: Clock,
+        *,
+        max_in_flight: int = 100,
+        max_queued: int = 10_000,
+    ) -> None:
+        if max_in_flight < 1 or max_queued < 1:
+            raise ValueError("max_in_flight and max_queued must be at least 1")
+        self._handler = handler
+        self._clock = clock
+        self._max_in_flight = max_in_flight
+        self._max_queued = max_queued
+        self._lanes: dict[object, deque[tuple[T, float]]] = {}
+        self._ready: deque[object] = deque()
+        self._queued = 0
+        self._overflow: deque[tuple[T, Key, float, asyncio.Future[None]]] = deque()
+        self._running: dict[object, _Running[T]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        self._paused = False
+        self._failure: Exception | None = None
+        self._failed = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._drainers = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Handlers that run now."""
+        return len(self._running)
+
+    @property
+    def queued(self) -> int:
+        """Items that were accepted and wait for a handler."""
+        return self._queued
+
+    @property
+    def lanes(self) -> int:
+        """Keys with an item at work or waiting."""
+        return len(self._lanes)
+
+    @property
+    def oldest_age_seconds(self) -> float:
+        """Seconds since the oldest item that is not done was submitted; 0 without one."""
+        oldest = [lane[0][1] for lane in self._lanes.values() if lane]
+        oldest += [running.entry[1] for running in self._running.values()]
+        return self._clock.monotonic() - min(oldest) if oldest else 0.0
+
+    async def submit(self, item: T, key: Key) -> None:
+        """Put an item at the end of its lane; wait while too many items wait.
+
+        Args:
+            item: What the handler gets.
+            key: Name of the lane; None for an item without order.
+
+        Raises:
+            Exception: What a handler raised, once one failed.
+
+        Delivery:
+            A cancelled submit has accepted the item only if it was cancelled in the very moment of accepting it.
+        """
+        if self._failure is not None:
+            raise self._failure
+        now = self._clock.monotonic()
+        if self._queued < self._max_queued and not self._overflow:
+            self._accept(item, key, now)
+            return
+        accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._overflow.append((item, key, now, accepted))
+        await accepted
+
+    def cancel(self, predicate: Callable[[T], bool], *, running: bool = False) -> list[T]:
+        """Drop items that wait, for example those of a revoked partition.
+
+        Args:
+            predicate: Which items.
+            running: Whether handlers of such items are cancelled too; they count as in flight until they ended.
+
+        Returns:
+            The dropped items in the order of each lane; items of running handlers are not among them.
+        """
+        dropped: list[T] = []
+        for name in list(self._lanes):
+            lane = self._lanes[name]
+            out = [entry[0] for entry in lane if predicate(entry[0])]
+            if out:
+                dropped += out
+                self._lanes[name] = deque(entry for entry in lane if not predicate(entry[0]))
+                if not self._lanes[name] and name not in self._running:
+                    del self._lanes[name]
+        self._queued -= len(dropped)
+        self._ready = deque(name for name in self._ready if name in self._lanes)
+        dropped += self._drop_overflow(predicate)
+        if running:
+            self._cancel_running(predicate)
+        self._refill()
+        self._start_workers()
+        self._finished.set()
+        return dropped
+
+    async def drain(self, timeout_seconds: float, predicate: Callable[[T], bool] | None = None) -> bool:
+        """Wait until nothing is at work or waiting.
+
+        Args:
+            timeout_seconds: Longest wait.
+            predicate: Which items to wait for; None for all.
+
+        Returns:
+            Whether all were done in time; False also when a handler failed and items are left.
+        """
+        timeout = asyncio.ensure_future(self._clock.sleep(timeout_seconds))
+        self._drainers += 1
+        try:
+            while self._left(predicate):
+                if timeout.done() or (self._failure is not None and not self._running):
+                    return False
+                self._finished.clear()
+                finished = asyncio.ensure_future(self._finished.wait())
+                try:
+                    await asyncio.wait({finished, timeout}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    finished.cancel()
+            return True
+        finally:
+            self._drainers -= 1
+            timeout.cancel()
+
+    async def wait_failed(self) -> None:
+        """Wait until a handler fails.
+
+        Raises:
+            Exception: What the handler raised.
+        """
+        await self._failed.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def pause(self) -> None:
+        """Start no further handler until :meth:`resume`; those at work go on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Start handlers again."""
+        self._paused = False
+        self._start_workers()
+
+    async def close(self) -> None:
+        """Cancel all handlers and forget what waits; called twice it does nothing the second time."""
+        self._paused = True
+        for _, _, _, accepted in self._overflow:
+            accepted.cancel()
+        self._overflow.clear()
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        self._lanes.clear()
+        self._ready.clear()
+        self._running.clear()
+        self._queued = 0
+
+    def _accept(self, item: T, key: Key, now: float) -> None:
+        name: object = object() if key is None else key
+        lane = self._lanes.get(name)
+        self._queued += 1
+        if lane is not None:
+            # A lane that is known is at work or in the line, so somebody will come back to it.
+            lane.append((item, now))
+            return
+        self._lanes[name] = deque(((item, now),))
+        self._ready.append(name)
+        if len(self._workers) < self._max_in_flight:
+            self._start_worker()
+
+    def _refill(self) -> None:
+        while self._overflow and self._queued < self._max_queued:
+            item, key, now, accepted = self._overflow.popleft()
+            if not accepted.done():
+                accepted.set_result(None)
+                self._accept(item, key, now)
+
+    def _drop_overflow(self, predicate: Callable[[T], bool]) -> list[T]:
+        dropped: list[T] = []
+        kept: deque[tuple[T, Key, float, asyncio.Future[None]]] = deque()
+        for entry in self._overflow:
+            if entry[3].done():
+                continue
+            if predicate(entry[0]):
+                dropped.append(entry[0])
+                entry[3].set_result(None)
+            else:
+                kept.append(entry)
+        self._overflow = kept
+        return dropped
+
+    def _cancel_running(self, predicate: Callable[[T], bool]) -> None:
+        caller = asyncio.current_task()
+        for at_work in self._running.values():
+            # A handler that calls this itself is at its end already; cancelling it would hit the item after it.
+            if at_work.task is not caller and not at_work.cancelled and predicate(at_work.entry[0]):
+                at_work.cancelled = True
+                at_work.task.cancel()
+
+    def _start_workers(self) -> None:
+        for _ in range(min(len(self._ready), self._max_in_flight - len(self._workers))):
+            self._start_worker()
+
+    def _start_worker(self) -> None:
+        if self._paused or self._failure is not None:
+            return
+        worker = asyncio.ensure_future(self._work())
+        self._workers.add(worker)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine always runs in a task here
+        try:
+            while self._ready and not self._paused and self._failure is None:
+                name = self._ready.popleft()
+                lane = self._lanes[name]
+                running = _Running(lane.popleft(), task)
+                self._queued -= 1
+                self._running[name] = running
+                if self._overflow:
+                    self._refill()
+                try:
+                    await self._handler(running.entry[0])
+                except asyncio.CancelledError:
+                    if not running.cancelled:
+                        raise
+                finally:
+                    self._end(name, running)
+        except Exception as error:  # noqa: BLE001 - handed to the owner by wait_failed and submit
+            self._fail(error)
+        finally:
+            self._workers.discard(task)
+            self._finished.set()
+
+    def _end(self, name: object, running: _Running[T]) -> None:
+        if running.cancelled:
+            running.task.uncancel()
+        del self._running[name]
+        # `cancel` may have put another deque into the lane's place.
+        if self._lanes[name]:
+            self._ready.append(name)
+        else:
+            del self._lanes[name]
+        if self._drainers:
+            self._finished.set()
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+            self._failed.set()
+        for _, _, _, accepted in self._overflow:
+            if not accepted.done():
+                accepted.set_exception(error)
+        self._overflow.clear()
+
+    def _left(self, predicate: Callable[[T], bool] | None) -> bool:
+        if predicate is None:
+            return bool(self._lanes or self._overflow)
+        waiting = any(predicate(entry[0]) for lane in self._lanes.values() for entry in lane)
+        at_work = any(predicate(running.entry[0]) for running in self._running.values())
+        return waiting or at_work or any(predicate(item) for item, _, _, _ in self._overflow)

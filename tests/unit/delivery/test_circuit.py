@@ -1,0 +1,193 @@
+"""The circuit breaker as tables of states, and how many lanes share it."""
+
+import asyncio
+
+import pytest
+
+from lienthong.delivery.circuit import CircuitBreaker, CircuitState
+from lienthong.delivery.policy import CircuitPolicy
+from lienthong.errors import (
+    OutcomeUnknownError,
+    RateLimitedError,
+    RejectedByTargetError,
+    ScopeError,
+    TargetConfigurationError,
+    TargetUnavailableError,
+    TokenExpiredError,
+)
+
+CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
+
+
+@pytest.fixture
+def breaker(clock):
+    """Return a circuit that opens at the third failure and is probed after 1, 2, 4, 8, 10, 10 … seconds."""
+    policy = {"failures": 3, "initial_interval": "1s", "max_interval": "10s", "multiplier": 2, "retry_after_cap": "60s"}
+    return CircuitBreaker(CircuitPolicy.model_validate(policy), clock)
+
+
+def _call(breaker, error=None):
+    async def function():
+        if error is not None:
+            raise error
+        return "done"
+
+    return asyncio.ensure_future(breaker.call(function))
+
+
+async def _fail(breaker, clock, error, times=1):
+    for _ in range(times):
+        task = _call(breaker, error)
+        await clock.step()
+        with pytest.raises(type(error)):
+            await task
+
+
+AWAY = TargetUnavailableError("away")
+REFUSED = RejectedByTargetError("refused")
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([AWAY, AWAY], CLOSED),
+        ([AWAY, AWAY, AWAY], OPEN),
+        ([AWAY, AWAY, None, AWAY, AWAY], CLOSED),
+        ([AWAY, AWAY, REFUSED, AWAY, AWAY], CLOSED),
+        ([AWAY, AWAY, ScopeError("no", scope_kind="officer", scope="o1"), AWAY, AWAY], CLOSED),
+        ([AWAY, AWAY, TokenExpiredError("expired"), AWAY, AWAY], CLOSED),
+        ([AWAY, AWAY, TargetConfigurationError("certificate"), AWAY], OPEN),
+        ([AWAY, AWAY, RuntimeError("bug"), AWAY], OPEN),
+        ([AWAY, AWAY, OutcomeUnknownError("reset")], OPEN),
+        ([REFUSED] * 10, CLOSED),
+        ([RateLimitedError("slow down")], OPEN),
+    ],
+    ids=lambda value: str(value) if isinstance(value, CircuitState) else None,
+)
+async def test_what_opens_a_closed_circuit(breaker, clock, results, expected):
+    """Only failures of the target in a row open it; a refusal is an answer, and a foreign error says nothing."""
+    for result in results:
+        if result is None:
+            await _call(breaker)
+        else:
+            await _fail(breaker, clock, result)
+
+    assert breaker.state is expected
+
+
+async def test_an_open_circuit_lets_lanes_wait_and_one_probe(breaker, clock):
+    """While the target is away nothing is called; then exactly one lane finds out that it is back."""
+    await _fail(breaker, clock, AWAY, times=3)
+    calls, release = [], asyncio.Event()
+
+    async def function():
+        calls.append(clock.monotonic())
+        await release.wait()
+
+    lanes = [asyncio.ensure_future(breaker.call(function)) for _ in range(50)]
+    await clock.step(0.9)
+    assert (calls, breaker.state, breaker.waiting) == ([], OPEN, 50)
+
+    await clock.step(0.1)
+    assert (len(calls), breaker.state, breaker.waiting) == (1, HALF_OPEN, 49)
+
+    release.set()
+    await clock.step()
+    assert (len(calls), breaker.state, breaker.waiting) == (50, CLOSED, 0)
+    await asyncio.gather(*lanes)
+
+
+async def test_probes_become_rarer_while_the_target_stays_away(breaker, clock):
+    """The interval doubles up to its limit, and begins anew after the target was back."""
+    await _fail(breaker, clock, AWAY, times=3)
+    waits = []
+    for _ in range(6):
+        waits.append(breaker.seconds_to_probe)
+        task = _call(breaker, AWAY)
+        await clock.step()
+        await clock.step(breaker.seconds_to_probe)
+        with pytest.raises(TargetUnavailableError):
+            await task
+
+    assert waits == [1, 2, 4, 8, 10, 10]
+    assert breaker.openings_total == 1
+
+    task = _call(breaker)
+    await clock.step()
+    await clock.step(10)
+    await task
+    await _fail(breaker, clock, AWAY, times=3)
+
+    assert breaker.seconds_to_probe == 1
+    assert breaker.openings_total == 2
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(30, 30), (0.1, 1), (3600, 60), (-1, 1), (None, 1)])
+async def test_the_targets_own_wait_moves_the_probe(breaker, clock, asked, expected):
+    """After "too many requests" nobody calls before the moment the target named, within the cap."""
+    await _fail(breaker, clock, RateLimitedError("slow down", retry_after_seconds=asked))
+
+    assert breaker.seconds_to_probe == expected
+
+
+async def test_a_late_failure_can_only_postpone_the_probe(breaker, clock):
+    """Calls that began before the circuit opened do not count twice, but their Retry-After is heard."""
+    admissions = [await breaker.admit() for _ in range(5)]
+    for admission in admissions[:3]:
+        breaker.failed(admission)
+    breaker.failed(admissions[3])
+    assert breaker.seconds_to_probe == 1
+
+    breaker.failed(admissions[4], 20)
+
+    assert breaker.seconds_to_probe == 20
+    assert breaker.openings_total == 1
+
+
+async def test_a_late_success_does_not_close_an_open_circuit(breaker, clock):
+    """An answer to a call from before the outage says nothing about now."""
+    early = await breaker.admit()
+    await _fail(breaker, clock, AWAY, times=3)
+
+    breaker.succeeded(early)
+
+    assert breaker.state is OPEN
+
+
+@pytest.mark.parametrize("end", ["cancelled", "configuration"])
+async def test_a_probe_without_result_is_followed_by_another(breaker, clock, end):
+    """A cancelled lane must not leave the circuit half-open for ever."""
+    await _fail(breaker, clock, AWAY, times=3)
+    gate = asyncio.Event()
+
+    async def function():
+        await gate.wait()
+        raise TargetConfigurationError("certificate")
+
+    probe = asyncio.ensure_future(breaker.call(function))
+    other = _call(breaker)
+    await clock.step()
+    await clock.step(1)
+    assert breaker.state is HALF_OPEN
+
+    if end == "cancelled":
+        probe.cancel()
+    gate.set()
+    await clock.step()
+
+    assert await other == "done"
+    assert breaker.state is CLOSED
+    await asyncio.gather(probe, return_exceptions=True)
+
+
+async def test_a_lane_that_stops_waiting_is_not_counted(breaker, clock):
+    """The number of waiting lanes stays right when a partition is revoked."""
+    await _fail(breaker, clock, AWAY, times=3)
+    lane = _call(breaker)
+    await clock.step()
+    assert breaker.waiting == 1
+
+    lane.cancel()
+    await asyncio.gather(lane, return_exceptions=True)
+
+    assert breaker.waiting == 0
