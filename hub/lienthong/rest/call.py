@@ -1,6 +1,6 @@
 """One HTTP call of a connector, with every failure translated."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import httpx
@@ -14,15 +14,16 @@ _FAILURES = tuple(EXCEPTIONS)
 async def call(
     client: httpx.AsyncClient,
     method: str,
-    url: str,
+    url: str | httpx.URL,
     *,
     clock: Clock,
     is_write: bool = False,
     expected: Literal["xml", "json"] | None = None,
     statuses: Mapping[int, Resolution] | None = None,
+    is_answer: Callable[[httpx.Response], bool] | None = None,
     **request: Any,
 ) -> httpx.Response:
-    """Send one request, once, and return its answer of success.
+    """Send one request, once, and return its answer.
 
     Args:
         client: From :class:`lienthong.rest.ClientFactory`.
@@ -33,6 +34,7 @@ async def call(
             unknown outcome instead of being retriable.
         expected: What the answer must be; None not to look.
         statuses: The target's own meanings of statuses.
+        is_answer: Tells which answers the connector reads itself, whatever their status; None for none.
         **request: ``content``, ``headers``, ``params`` and so on, as for :meth:`httpx.AsyncClient.build_request`.
 
     Raises:
@@ -45,6 +47,8 @@ async def call(
         response = await client.send(client.build_request(method, url, **request))
     except _FAILURES as error:
         raise error_for_exception(error, is_write=is_write) from error
+    if is_answer is not None and is_answer(response):
+        return response
     failure = error_for_response(response, clock=clock, is_write=is_write, statuses=statuses)
     if failure is not None:
         raise failure

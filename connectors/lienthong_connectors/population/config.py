@@ -1,0 +1,102 @@
+"""Configuration of the connector to the National Population Database."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+
+class PopulationAgreement(BaseModel):
+    """What the province and the database's operator agreed on; a call outside it is refused before it is sent.
+
+    Attributes:
+        number: Number of the agreement.
+        integration_codes: Service codes (``MaTichHop``) that may be called; empty allows all.
+        procedures: Procedure codes that may ask; empty allows all.
+        officers: Opaque ids of the officers and automatic accounts that may ask; empty allows all.
+        purpose: The purpose that calls must carry; empty allows any.
+        valid_until: Last day on which calls are allowed, in Viet Nam's time zone.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: str
+    integration_codes: frozenset[str] = frozenset()
+    procedures: frozenset[str] = frozenset()
+    officers: frozenset[str] = frozenset()
+    purpose: str = ""
+    valid_until: date
+
+
+class OfficerAccount(BaseModel):
+    """Who an opaque actor id is at the database; often the officer's own personal ID, so it is kept secret.
+
+    Attributes:
+        officer_code: Sent as ``MaCanBo``, at most 20 characters.
+        account: Sent as ``TaiKhoan``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    officer_code: SecretStr = Field(max_length=20)
+    account: SecretStr = SecretStr("")
+
+
+class PopulationConfig(BaseModel):
+    """How to reach the database and as whom.
+
+    Attributes:
+        base_url: The one URL that all operations are posted to.
+        authentication_path: ``url_xacthuc`` of the digest: the path that the operator registered for us.
+        user_name: Account of the province.
+        secret: Its secret key; only a digest of it is sent.
+        api_key: Sent as header ``ApiKey``; empty for none.
+        client_id: Sent as header ``X-Road-Client``; empty for none.
+        timestamp_unit: Unit of the header ``Timestamp``; one known client sends seconds.
+        integration_code: Service code, ``MaTichHop``.
+        service_code: ``MaDVC`` of procedures that the mapping does not name.
+        service_code_by_procedure: Procedure code → ``MaDVC``.
+        unit_code: Sent as ``MaDonVi`` instead of the unit that asks; empty to send the unit that asks.
+        officers: Opaque actor id → who that is at the database.
+        agreement: What was agreed on; only a simulator needs none.
+        simulator: The URL is a simulator. A hub below security level 3 may start with nothing else.
+        timeout_seconds: Limit for one call.
+        max_connections: Connections open at once.
+        ca_file: PEM file of trusted authorities; None for the system's.
+        client_certificate_file: PEM file for mutual TLS.
+        client_key_file: PEM file of its private key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base_url: str
+    authentication_path: str
+    user_name: str
+    secret: SecretStr
+    api_key: SecretStr = SecretStr("")
+    client_id: str = ""
+    timestamp_unit: Literal["milliseconds", "seconds"] = "milliseconds"
+    integration_code: str = Field(default="037", max_length=20)
+    service_code: str = Field(default="VPCP", max_length=20)
+    service_code_by_procedure: Mapping[str, str] = Field(default_factory=dict)
+    unit_code: str = Field(default="", max_length=35)
+    officers: Mapping[str, OfficerAccount]
+    agreement: PopulationAgreement | None = None
+    simulator: bool = False
+    timeout_seconds: float = Field(default=20.0, gt=0)
+    max_connections: int = Field(default=100, ge=1)
+    ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _agreed(self) -> Self:
+        if self.agreement is None:
+            if not self.simulator:
+                raise ValueError("a real endpoint needs an agreement; set simulator: true for a simulator")
+            return self
+        codes = self.agreement.integration_codes
+        if codes and self.integration_code not in codes:
+            raise ValueError("integration_code is not covered by the agreement")
+        return self

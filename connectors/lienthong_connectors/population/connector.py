@@ -1,0 +1,125 @@
+"""Asks the National Population Database whether a person is who a dossier says."""
+
+from datetime import date
+
+import httpx
+from pydantic import BaseModel
+
+from lienthong.clock import to_vietnam
+from lienthong.connector import CallContext, ConnectorContext, Lookup
+from lienthong.errors import ConfigurationError, ScopeError, TargetConfigurationError
+from lienthong.outcome import Answer
+from lienthong_connectors.population.config import OfficerAccount, PopulationAgreement, PopulationConfig
+from lienthong_connectors.population.matching import judge
+from lienthong_connectors.population.payload import LOOKUP, Asker, build_lookup, parse_lookup
+from lienthong_connectors.population.transport import DirectTransport, Transport
+from lienthong_schemas.identity import PersonIdentityQuery
+
+
+class PopulationLookup(Lookup[PopulationConfig]):
+    """The connector; the question is a :class:`lienthong_schemas.identity.PersonIdentityQuery`."""
+
+    def __init__(self, config: PopulationConfig, context: ConnectorContext) -> None:
+        super().__init__(config, context)
+        self._client: httpx.AsyncClient | None = None
+        self._transport: Transport | None = None
+
+    async def open(self) -> None:
+        """Prepare the client; the database is not called."""
+        config = self.config
+        self._client = self.context.http.create(
+            base_url=config.base_url,
+            timeout_seconds=config.timeout_seconds,
+            max_connections=config.max_connections,
+            ca_file=config.ca_file,
+            client_certificate_file=config.client_certificate_file,
+            client_key_file=config.client_key_file,
+        )
+        self._transport = DirectTransport(self._client, config, self.context.clock)
+
+    async def close(self) -> None:
+        """Close the client; called twice it does nothing the second time."""
+        client, self._client, self._transport = self._client, None, None
+        if client is not None:
+            await client.aclose()
+
+    async def lookup(self, query: BaseModel, context: CallContext) -> Answer:
+        """Ask once.
+
+        Args:
+            query: A :class:`lienthong_schemas.identity.PersonIdentityQuery`.
+            context: Who asks for what; ``attempt_id`` is sent as ``MaYeuCau``.
+
+        Returns:
+            Match, mismatch or no match, with findings by field and the names of the disclosed fields.
+
+        Raises:
+            ValidationFailedError: The question lacks what the database demands.
+            RejectedByTargetError: The database refuses the question.
+            RetriableError: The same question is asked again after a wait.
+            ScopeError: Everything of this procedure or officer waits.
+            TargetConfigurationError: The pipeline pauses.
+
+        Delivery:
+            Nothing changes at the database, so a repeat is harmless; every attempt carries its own ``MaYeuCau``.
+        """
+        if not isinstance(query, PersonIdentityQuery):
+            raise ConfigurationError("the population connector answers person_identity questions only")
+        if self._transport is None:
+            raise ConfigurationError("the population connector is not open")
+        officer = self._permit(query.procedure_code, context)
+        asker = Asker(
+            request_id=context.attempt_id,
+            service_code=self.config.service_code_by_procedure.get(query.procedure_code, self.config.service_code),
+            integration_code=self.config.integration_code,
+            unit_code=self.config.unit_code or query.unit_code,
+            officer_code=officer.officer_code.get_secret_value(),
+            account=officer.account.get_secret_value(),
+        )
+        body = await self._transport.call(LOOKUP, build_lookup(query, asker))
+        citizens = parse_lookup(body, procedure=query.procedure_code, actor=context.actor)
+        return judge(query, citizens, context.attempt_id)
+
+    def _permit(self, procedure: str, context: CallContext) -> OfficerAccount:
+        officer = self.config.officers.get(context.actor)
+        if officer is None:
+            raise ScopeError(
+                "the actor has no account at the population database; add it under officers",
+                scope_kind="officer",
+                scope=context.actor,
+                reason="unknown_officer",
+            )
+        if self.config.agreement is not None:
+            today = to_vietnam(self.context.clock.now()).date()
+            check_agreement(self.config.agreement, procedure, context, today)
+        return officer
+
+
+def check_agreement(agreement: PopulationAgreement, procedure: str, context: CallContext, today: date) -> None:
+    """Refuse a call that the agreement does not cover, before it is sent.
+
+    Args:
+        agreement: What was agreed on.
+        procedure: Procedure that asks.
+        context: Who asks for what.
+        today: The day in Viet Nam.
+
+    Raises:
+        TargetConfigurationError: The agreement has ended, or does not cover the purpose.
+        ScopeError: It does not cover the procedure or the officer.
+
+    Source:
+        ``domain-rules.md`` 9.
+    """
+    if today > agreement.valid_until:
+        raise TargetConfigurationError("the agreement has ended; renew it", reason="agreement_expired")
+    if agreement.purpose and context.purpose != agreement.purpose:
+        raise TargetConfigurationError("the agreement does not cover the purpose", reason="agreement_purpose")
+    if agreement.procedures and procedure not in agreement.procedures:
+        raise ScopeError(
+            "the agreement does not cover the procedure", scope_kind="procedure", scope=procedure, reason="agreement"
+        )
+    if agreement.officers and context.actor not in agreement.officers:
+        raise ScopeError(
+            "the agreement does not cover the officer", scope_kind="officer", scope=context.actor, reason="agreement"
+        )
