@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,22 +18,13 @@ from lienthong.kafka.embedded_jars import fetch_jars, locked_jars
 from lienthong.kafka.embedded_java import find_java
 from lienthong.kafka.embedded_process import (
     ProcessIdentity,
-    environment_for_java,
-    last_lines,
     read_identity,
     send,
     spawn,
     start_ticks,
     write_identity,
 )
-from lienthong.kafka.embedded_settings import (
-    HOST,
-    BrokerSettings,
-    java_command,
-    logging_properties,
-    render_properties,
-    server_properties,
-)
+from lienthong.kafka.embedded_settings import BROKER, HOST, BrokerSettings, java_command
 from lienthong.kafka.embedded_state import (
     BrokerState,
     exclusive,
@@ -44,13 +34,16 @@ from lienthong.kafka.embedded_state import (
     require_free,
     write_state,
 )
+from lienthong.kafka.embedded_storage import (
+    await_answer,
+    format_storage,
+    remove_files,
+    require_space,
+    write_files,
+)
 
-MINIMUM_FREE_BYTES = 128 * 1024 * 1024
 MINIMUM_HEAP_MEGABYTES = 128
-_POLL_SECONDS = 0.05
-_REQUEST_TIMEOUT_SECONDS = 2.0
 _KILL_TIMEOUT_SECONDS = 20.0
-_FORMAT_TIMEOUT_SECONDS = 60.0
 
 
 class EmbeddedKafka:
@@ -100,6 +93,10 @@ class EmbeddedKafka:
             raise ConfigurationError(f"a broker needs a heap of at least {MINIMUM_HEAP_MEGABYTES} megabytes")
         if quorum_voters and not controller_port:
             raise ConfigurationError("a node of a cluster needs the controller port that its quorum voters name")
+        if "," in str(data_directory):
+            raise ConfigurationError(
+                f"{data_directory} holds a comma, which Kafka takes for two directories; rename it"
+            )
         # The path is resolved once: a later change of the working directory must not move the broker's files.
         self._settings = BrokerSettings(
             data_directory=Path(data_directory).absolute(),
@@ -179,15 +176,14 @@ class EmbeddedKafka:
         """
         jars = fetch_jars(locked_jars(), cache_directory=self._cache_directory, repositories=self._repositories)
         java = find_java().path
-        deadline = self._clock.monotonic() + timeout_seconds
         with self._disk_errors():
             self.data_directory.mkdir(parents=True, exist_ok=True)
             with exclusive(self.data_directory):
                 self._refuse_second()
                 settings = self._prepare(java, jars)
-                self._spawn(java_command(java, jars, settings, "kafka.Kafka", str(settings.properties_file)))
                 try:
-                    self._await_answer(settings, deadline, timeout_seconds)
+                    child = self._spawn(java_command(java, jars, settings, BROKER, str(settings.properties_file)))
+                    await_answer(child, settings, self._clock, timeout_seconds)
                 except BaseException:
                     self._end(signal.SIGKILL)
                     raise
@@ -197,7 +193,7 @@ class EmbeddedKafka:
 
         Args:
             timeout_seconds: How long it may take to end by itself before it is killed.
-            remove_data: Whether to remove the data directory too.
+            remove_data: Whether to remove what the broker wrote, and the directory if nothing else is in it.
 
         Raises:
             ConfigurationError: If another process is starting or stopping it, or it cannot be ended.
@@ -209,7 +205,7 @@ class EmbeddedKafka:
                 # A suspended process takes no SIGTERM.
                 self._end(signal.SIGTERM, signal.SIGCONT, timeout_seconds=timeout_seconds)
             if remove_data:
-                shutil.rmtree(self.data_directory)
+                remove_files(self._settings, self._state_file)
 
     def kill(self) -> None:
         """End the broker at once, as a crash of its process would; the data stays."""
@@ -262,21 +258,12 @@ class EmbeddedKafka:
         shutil.rmtree(self._settings.temporary_directory, ignore_errors=True)
 
     def _prepare(self, java: Path, jars: Sequence[Path]) -> BrokerSettings:
-        free_bytes = shutil.disk_usage(self.data_directory).free
-        if free_bytes < MINIMUM_FREE_BYTES:
-            raise ConfigurationError(
-                f"only {free_bytes // 2**20} MiB are free in {self.data_directory}; "
-                f"free at least {MINIMUM_FREE_BYTES // 2**20} MiB or give another directory"
-            )
+        require_space(self.data_directory)
         state = self._chosen_state()
         settings = replace(self._settings, port=state.port, controller_port=state.controller_port)
-        settings.temporary_directory.mkdir(exist_ok=True)
-        settings.log_file.parent.mkdir(exist_ok=True)
-        settings.output_file.write_bytes(b"")
-        settings.logging_file.write_text(logging_properties(settings), encoding="utf-8")
-        settings.properties_file.write_text(render_properties(server_properties(settings)), encoding="utf-8")
+        write_files(settings)
         if not state.is_formatted:
-            self._format(java, jars, settings, state.cluster_id)
+            format_storage(java, jars, settings, state.cluster_id)
         write_state(self._state_file, replace(state, is_formatted=True))
         return settings
 
@@ -296,53 +283,14 @@ class EmbeddedKafka:
             return replace(known, port=port, controller_port=controller_port)
         return BrokerState(self._cluster_id or new_cluster_id(), asked.node_id, port, controller_port)
 
-    def _format(self, java: Path, jars: Sequence[Path], settings: BrokerSettings, cluster_id: str) -> None:
-        # No broker has run from what an interrupted preparation left, so there are no records in it.
-        shutil.rmtree(settings.records_directory, ignore_errors=True)
-        arguments = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings.properties_file))
-        try:
-            done = subprocess.run(
-                java_command(java, jars, settings, *arguments),
-                capture_output=True,
-                text=True,
-                timeout=_FORMAT_TIMEOUT_SECONDS,
-                check=False,
-                env=environment_for_java(),
-            )
-        except subprocess.TimeoutExpired as error:
-            raise ConfigurationError(
-                f"the storage in {self.data_directory} was not prepared in {_FORMAT_TIMEOUT_SECONDS:.0f} s"
-            ) from error
-        if done.returncode:
-            settings.output_file.write_text(done.stdout + done.stderr, encoding="utf-8")
-            raise ConfigurationError(
-                f"the storage in {self.data_directory} cannot be prepared; Kafka says:\n"
-                + last_lines(settings.output_file, settings.log_file)
-            )
-
-    def _spawn(self, command: Sequence[str]) -> None:
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         self._child = spawn(command, self._settings.output_file, die_with_parent=self._die_with_parent)
         ticks = start_ticks(self._child.pid)
         identity = ProcessIdentity(
             self._child.pid, ticks or 0, self._clock.now().isoformat(), str(self._settings.properties_file)
         )
         write_identity(self._pid_file, identity)
-
-    def _await_answer(self, settings: BrokerSettings, deadline: float, timeout_seconds: float) -> None:
-        child = self._child
-        assert child is not None  # noqa: S101 - spawned by the caller
-        while not _answers(settings):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = child.wait(_POLL_SECONDS)
-                raise ConfigurationError(
-                    f"the broker in {self.data_directory} ended while it started (status {status}); it says:\n"
-                    + last_lines(settings.output_file, settings.log_file)
-                )
-            if self._clock.monotonic() > deadline:
-                raise ConfigurationError(
-                    f"the broker in {self.data_directory} did not answer in {timeout_seconds:g} s; its log says:\n"
-                    + last_lines(settings.output_file, settings.log_file)
-                )
+        return self._child
 
     def _end(self, *signals: signal.Signals, timeout_seconds: float = _KILL_TIMEOUT_SECONDS) -> None:
         identity = self._running()
@@ -366,19 +314,3 @@ class EmbeddedKafka:
                 f"the data directory {self.data_directory} cannot be used: {error.strerror or type(error).__name__}; "
                 "check its owner and the free space, or give another"
             ) from error
-
-
-def _answers(settings: BrokerSettings) -> bool:
-    """Ask the broker who is in its cluster; only an answer that names this node counts."""
-    with socket.socket() as probe:
-        probe.settimeout(_REQUEST_TIMEOUT_SECONDS)
-        if probe.connect_ex((HOST, settings.port)) != 0:
-            return False
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
-
-    client = AdminClient({"bootstrap.servers": f"{HOST}:{settings.port}", "log_level": 0})
-    try:
-        return settings.node_id in client.list_topics(timeout=_REQUEST_TIMEOUT_SECONDS).brokers
-    except KafkaException:
-        return False

@@ -14,7 +14,7 @@ from lienthong.errors import ConfigurationError
 from lienthong.kafka.embedded_state import write_atomically
 
 #: Variables that Java or its libraries may need; the rest, secrets among them, is not handed on.
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
+_INHERITED = ("PATH", "HOME", "TZ", "LD_LIBRARY_PATH")
 #: Becomes the broker after asking the kernel to kill it when its parent ends. Running Python code between fork and
 #: exec (``preexec_fn``) could deadlock in a parent with threads; this cannot.
 #: Source: prctl(2), PR_SET_PDEATHSIG = 1; it survives exec.
@@ -99,7 +99,8 @@ def write_identity(path: Path, identity: ProcessIdentity) -> None:
 
 def environment_for_java() -> dict[str, str]:
     """Return the few variables of this process that the broker gets."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    # Java reads file names in the encoding of the locale, and Vietnamese ones exist.
+    return {"LC_ALL": "C.UTF-8", **{name: os.environ[name] for name in _INHERITED if name in os.environ}}
 
 
 def spawn(command: Sequence[str], output: Path, *, die_with_parent: bool) -> subprocess.Popen[bytes]:
@@ -160,7 +161,7 @@ def send(identity: ProcessIdentity, *signals: signal.Signals, wait_seconds: floa
 
 
 def last_lines(*files: Path, count: int = 20) -> str:
-    """Return the ends of log files, each on lines of its own.
+    """Return the ends of log files without Java's stack traces, each on lines of its own.
 
     Args:
         files: Those that exist are read.
@@ -169,5 +170,6 @@ def last_lines(*files: Path, count: int = 20) -> str:
     found = []
     for file in files:
         if file.exists():
-            found += file.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            found += [line for line in lines if not line.startswith("\tat ")][-count:]
     return "\n".join(f"  {line}" for line in found) or "  (the broker wrote nothing)"
