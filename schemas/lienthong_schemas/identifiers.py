@@ -12,7 +12,7 @@ import re
 from datetime import date
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, ConfigDict, StringConstraints, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 IdentifierType = Literal[
@@ -113,7 +113,24 @@ def check_partial_date(value: str) -> str:
 
 IdentifierValue = Annotated[str, StringConstraints(min_length=1, max_length=30), AfterValidator(check_identifier_value)]
 #: ``yyyy`` or ``yyyy-mm-dd``.
-PartialDate = Annotated[str, StringConstraints(max_length=40), AfterValidator(check_partial_date)]
+PartialDate = Annotated[
+    str,
+    StringConstraints(max_length=40),
+    AfterValidator(check_partial_date),
+    WithJsonSchema({"type": "string", "pattern": f"^({_PARTIAL_DATE.pattern})$"}),
+]
+#: Says in the JSON Schema what :func:`check_identifier_value` checks.
+IDENTIFIER_FORMS: Final = ConfigDict(
+    json_schema_extra={
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": kind}}},
+                "then": {"properties": {"value": {"pattern": f"^({form.pattern})$"}}},
+            }
+            for kind, form in _FORMS.items()
+        ]
+    }
+)
 
 
 def personal_id_discrepancies(value: str, birth_date: str | None, gender: str | None) -> tuple[str, ...]:

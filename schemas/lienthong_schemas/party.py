@@ -7,6 +7,7 @@ from pydantic import StringConstraints
 
 from lienthong_schemas.base import LINE_PATTERN, Line200, RecordModel, Text1000, meta
 from lienthong_schemas.identifiers import (
+    IDENTIFIER_FORMS,
     CodeSystem,
     Gender,
     IdentifierType,
@@ -46,6 +47,8 @@ class Address(RecordModel):
 
 class PartyIdentifier(RecordModel):
     """One identifier of a person or organisation."""
+
+    model_config = IDENTIFIER_FORMS
 
     type: Annotated[IdentifierType, meta("Loại giấy tờ", "What kind of identifier it is.")]
     value: Annotated[IdentifierValue, meta("Số giấy tờ", "The identifier, never padded.", personal="basic")]

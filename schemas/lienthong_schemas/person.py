@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lienthong_schemas.base import Line50, Line200, RecordModel, Timestamp, Token, meta
-from lienthong_schemas.identifiers import Gender, IdentifierType, IdentifierValue, NoIdentifierReason, PartialDate
+from lienthong_schemas.identifiers import (
+    IDENTIFIER_FORMS,
+    Gender,
+    IdentifierType,
+    IdentifierValue,
+    NoIdentifierReason,
+    PartialDate,
+)
 from lienthong_schemas.party import Address
 
 
@@ -16,6 +23,8 @@ class DatedIdentifier(RecordModel):
     Source:
         Decree 70/2024, article 11.
     """
+
+    model_config = IDENTIFIER_FORMS
 
     type: Annotated[IdentifierType, meta("Loại giấy tờ", "What kind of identifier it is.")]
     value: Annotated[IdentifierValue, meta("Số giấy tờ", "The identifier, never padded.", personal="basic")]
