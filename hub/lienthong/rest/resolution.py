@@ -111,10 +111,12 @@ def error_for_exception(error: Exception, *, is_write: bool) -> LienthongError:
         is_write: Whether repeating the call may repeat an effect.
 
     Raises:
-        KeyError: If the exception is none of httpx's; such a failure must not be swallowed.
+        TypeError: If the exception is none of httpx's; such a failure must not be swallowed.
     """
-    special = _from_cause(error)
-    found = special or next(EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS)
+    known = next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
+    if known is None:
+        raise TypeError(f"{type(error).__name__} is no exception of httpx") from error
+    found = _from_cause(error) or known
     return _build(found, f"the call failed ({found.reason})", is_write=is_write)
 
 

@@ -1,0 +1,195 @@
+import asyncio
+import ssl
+
+import httpx
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from lienthong.clock import SystemClock
+from lienthong.errors import (
+    ConfigurationError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    TargetConfigurationError,
+    TargetUnavailableError,
+)
+from lienthong.rest import ClientCredentialsAuth, ClientFactory, call
+from lienthong.rest import transport as transport_module
+from lienthong.rest.client import tls_context
+from lienthong.testing.simulator import Behaviour, Ledger, create_application, running
+
+
+async def echo(request):
+    """Answer with what arrived."""
+    headers = {"Set-Cookie": "session=1", "X-Cookie": request.headers.get("Cookie", "none")}
+    return web.Response(body=await request.read(), headers=headers, content_type="text/xml")
+
+
+async def drip(request):
+    """Send a byte now and then, for ever."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(b"x")
+        await asyncio.sleep(0.02)
+
+
+async def half(request):
+    """Break the connection in the middle of the answer."""
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b"<half")
+    request.transport.close()
+    return response
+
+
+async def away(request):
+    """Send the caller somewhere else."""
+    raise web.HTTPFound("/echo")
+
+
+def target(**behaviour):
+    """Return a target with some routes."""
+    routes = [web.post("/echo", echo), web.post("/drip", drip), web.post("/half", half), web.post("/away", away)]
+    return create_application("target", Behaviour(**behaviour), Ledger(), routes)
+
+
+async def ask(url, path="/echo", *, timeout_seconds=5.0, **options):
+    """Call the target once with a new client."""
+    async with ClientFactory().create(base_url=url, timeout_seconds=timeout_seconds) as client:
+        return await call(client, "POST", path, clock=SystemClock(), **options)
+
+
+async def test_answer_is_returned():
+    """The ordinary case: body, status and headers come through."""
+    async with running(target()) as url:
+        response = await ask(url, content="<ý/>".encode(), expected="xml")
+    assert response.text == "<ý/>"
+    assert response.status_code == 200
+
+
+async def test_no_cookie_is_kept():
+    """Calls of two citizens never share a session by accident."""
+    async with running(target()) as url, ClientFactory().create(base_url=url, timeout_seconds=5) as client:
+        for _ in range(2):
+            response = await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
+    assert response.headers["x-cookie"] == "none"
+
+
+async def test_redirect_is_not_followed():
+    """Personal data is not posted to wherever a target points."""
+    async with running(target()) as url:
+        with pytest.raises(TargetUnavailableError) as caught:
+            await ask(url, "/away")
+    assert caught.value.reason == "redirected"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "reason"),
+    [
+        ({"outage": "reset"}, OutcomeUnknownError, "connection_broken"),
+        ({"outage": "unavailable"}, TargetUnavailableError, "http_503"),
+        ({"lost_answer_rate": 1}, OutcomeUnknownError, "connection_broken"),
+        ({"hang": True}, OutcomeUnknownError, "read_timeout"),
+        ({"maintenance": True}, TargetUnavailableError, "html_instead_of_xml"),
+        ({"too_many_requests": {"retry_after_seconds": 7}}, RateLimitedError, "http_429"),
+        ({"error_rate": 1}, TargetUnavailableError, "http_503"),
+    ],
+)
+async def test_every_fault_of_a_target_is_told_apart(behaviour, kind, reason):
+    """A write that was surely refused is retriable; one that may have happened is not."""
+    async with running(target(**behaviour)) as url:
+        with pytest.raises(kind) as caught:
+            await ask(url, content=b"<a/>", is_write=True, expected="xml", timeout_seconds=0.15)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("path", ["/drip", "/half"])
+async def test_answer_that_breaks_off_leaves_a_write_unknown(path):
+    """Headers of success without the whole body prove nothing, and a dripping target holds nobody for ever."""
+    async with running(target()) as url:
+        with pytest.raises(OutcomeUnknownError):
+            await ask(url, path, is_write=True, timeout_seconds=0.15)
+
+
+async def test_refused_connection_is_retriable_even_for_a_write(unused_tcp_port):
+    """Nothing was sent, so nothing happened."""
+    with pytest.raises(TargetUnavailableError) as caught:
+        await ask(f"http://127.0.0.1:{unused_tcp_port}", is_write=True)
+    assert caught.value.reason == "connection_refused"
+
+
+async def test_target_without_tls_is_configuration():
+    """TLS towards a plain port is a wrong URL, not an outage."""
+    async with running(target()) as url:
+        with pytest.raises(TargetConfigurationError) as caught:
+            await ask(url.replace("http:", "https:"), is_write=True)
+    assert caught.value.reason == "tls"
+
+
+async def test_answer_without_end_is_cut(monkeypatch):
+    """An endless answer cannot fill the memory of a worker."""
+    monkeypatch.setattr(transport_module, "MAX_RESPONSE_BYTES", 3)
+    async with running(target()) as url:
+        with pytest.raises(TargetUnavailableError) as caught:
+            await ask(url, "/drip")
+    assert caught.value.reason == "protocol"
+
+
+async def test_connector_may_read_a_failing_answer_itself():
+    """A fault envelope under status 503 reaches the connector that understands it."""
+    async with running(target(outage="unavailable")) as url:
+        response = await ask(url, is_answer=lambda answer: answer.status_code == 503)
+    assert response.status_code == 503
+
+
+async def test_authentication_flow_is_not_bypassed():
+    """The short way past httpx's client is not taken when a token must be fetched."""
+    async with running(target()) as url, ClientFactory().create(base_url=url, timeout_seconds=5) as client:
+        client.auth = ClientCredentialsAuth(
+            token_url=f"{url}/echo", client_id="hub", client_secret=SecretStr("x"), clock=SystemClock()
+        )
+        with pytest.raises(TargetUnavailableError) as caught:
+            await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
+    assert caught.value.reason == "no_token"
+
+
+async def test_closed_client_refuses_to_call():
+    """A connector that calls after close is told so instead of opening a new session."""
+    client = ClientFactory().create(base_url="http://127.0.0.1:1", timeout_seconds=1)
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(RuntimeError):
+        await client.post("/echo")
+
+
+def test_environment_is_not_trusted(monkeypatch):
+    """A proxy variable on the machine cannot divert citizens' data."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    client = ClientFactory().create(base_url="https://target.example", timeout_seconds=1)
+    assert client.trust_env is False
+    assert client._mounts == {}
+    assert isinstance(client, httpx.AsyncClient)
+
+
+def test_tls_is_at_least_1_2_and_verifies():
+    """Old TLS and unknown certificates are refused."""
+    context = tls_context()
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("broken", ["missing.pem", "empty.pem"])
+def test_unusable_certificate_is_named(tmp_path, broken):
+    """The operator learns which file is wrong before anything starts."""
+    (tmp_path / "empty.pem").write_text("")
+    with pytest.raises(ConfigurationError, match=broken):
+        tls_context(ca_file=str(tmp_path / broken))
+
+
+def test_unusable_url_is_refused():
+    """A URL without a scheme is found at start, not at the first record."""
+    with pytest.raises(ConfigurationError):
+        ClientFactory().create(base_url="target.example", timeout_seconds=1)
