@@ -72,7 +72,7 @@ _TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
         ),
         Meaning.REJECTED,
     ),
-    (re.compile(r"(?<!khong )(?<!chua )(thanh cong|da duoc tiep nhan)|^(ok|success)$"), Meaning.SUCCESS),
+    (re.compile(r"thanh cong|da duoc tiep nhan|^(ok|success)$"), Meaning.SUCCESS),
 )
 
 

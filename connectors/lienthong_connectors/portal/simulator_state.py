@@ -52,13 +52,17 @@ class HeldDossier:
     """One dossier of the portal.
 
     Attributes:
-        record: The last record, as it was sent.
+        raw: The last record as JSON; objects of thousands of dossiers would burden the garbage collector.
+        status: Its ``TrangThaiHoSo``.
+        links: Its ``DSKetNoiCSDL``.
         arrivals: (arrival number, kind, status, moment of the step, fingerprint), in order of arrival.
         counts: Kind of effect → how often.
         lost_links: Databases that an update removed; must stay empty.
     """
 
-    record: WireRecord
+    raw: bytes
+    status: str
+    links: tuple[str, ...]
     arrivals: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     lost_links: set[str] = field(default_factory=set)
@@ -66,8 +70,8 @@ class HeldDossier:
     def summary(self) -> dict[str, Any]:
         """Return the state without personal values."""
         return {
-            "TrangThaiHoSo": self.record["TrangThaiHoSo"],
-            "DSKetNoiCSDL": links_of(self.record),
+            "TrangThaiHoSo": self.status,
+            "DSKetNoiCSDL": self.links,
             "counts": self.counts,
             "lost_links": sorted(self.lost_links),
             "arrivals": self.arrivals,
@@ -106,7 +110,8 @@ class PortalState:
             return self._progress(body)
         if service == FIND_SERVICE:
             held = self.dossiers.get(str(body.get("mahoso")))
-            return {"error_code": 0, "message": "", "result": [] if held is None else [held.record]}, []
+            found = [] if held is None else [orjson.Fragment(held.raw)]
+            return {"error_code": 0, "message": "", "result": found}, []
         if service == TECH_ID_SERVICE:
             return self._tech_id(body), []
         return self._failure("Dịch vụ không hợp lệ"), []
@@ -132,18 +137,22 @@ class PortalState:
         problem = record_problem(record)
         if problem:
             return self._failure(f"{FAILED_TEXT}: {problem}"), []
-        held = self.dossiers.get(record["MaHoSo"])
+        code, status, links = record["MaHoSo"], record["TrangThaiHoSo"], links_of(record)
+        held = self.dossiers.get(code)
+        raw = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
         if updating == "False":
             if held is not None:
                 return self._failure(EXISTS_TEXT), []
-            held = self.dossiers[record["MaHoSo"]] = HeldDossier(record)
-            return self._success(SYNCED_TEXT), [self._effect("create", held, record)]
+            held = self.dossiers[code] = HeldDossier(raw, status, links)
+            return self._success(SYNCED_TEXT), [self._effect("create", held, code, status, raw)]
         if held is None:
             return self._failure(UNKNOWN_TEXT), []
-        before, after = set(links_of(held.record)), set(links_of(record))
-        held.lost_links |= before - after
-        held.record = record
-        return self._success(SYNCED_TEXT), [self._effect("link" if after - before else "update", held, record)]
+        kind = "update"
+        if links != held.links:
+            kind = "link" if set(links) - set(held.links) else "update"
+            held.lost_links |= set(held.links) - set(links)
+        held.raw, held.status, held.links = raw, status, links
+        return self._success(SYNCED_TEXT), [self._effect(kind, held, code, status, raw)]
 
     def _progress(self, body: WireRecord) -> tuple[dict[str, Any], list[Effect]]:
         steps = body.get("data")
@@ -155,25 +164,27 @@ class PortalState:
                 return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
             if step["MaHoSo"] not in self.dossiers:
                 return self._failure(UNKNOWN_TEXT), []
-        effects = [self._effect("progress", self.dossiers[step["MaHoSo"]], step) for step in steps]
-        return self._success(PROGRESS_TEXT), effects
+        return self._success(PROGRESS_TEXT), [self._step(step) for step in steps]
 
-    def _effect(self, kind: str, held: HeldDossier, sent: WireRecord) -> Effect:
+    def _step(self, step: WireRecord) -> Effect:
+        code = step["MaHoSo"]
+        raw = orjson.dumps(step, option=orjson.OPT_SORT_KEYS)
+        return self._effect("progress", self.dossiers[code], code, step["TrangThai"], raw, step["ThoiDiemXuLy"])
+
+    def _effect(self, kind: str, held: HeldDossier, code: str, status: str, raw: bytes, at: str = "") -> Effect:
         self.arrivals += 1
-        status = sent["TrangThai"] if kind == "progress" else sent["TrangThaiHoSo"]
-        at = sent.get("ThoiDiemXuLy", "")
-        print_of = fingerprint(sent)
+        print_of = hashlib.sha256(raw).hexdigest()
         held.arrivals.append((self.arrivals, kind, status, at, print_of))
         held.counts[kind] = held.counts.get(kind, 0) + 1
         detail = {
-            "MaHoSo": sent["MaHoSo"],
+            "MaHoSo": code,
             "TrangThaiHoSo": status,
             "arrival": self.arrivals,
             "ThoiDiemXuLy": at,
             "fingerprint": print_of,
         }
         if kind != "progress":
-            detail["DSKetNoiCSDL"] = list(links_of(sent))
+            detail["DSKetNoiCSDL"] = held.links
         return Effect(kind, detail)
 
 

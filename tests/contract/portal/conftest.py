@@ -149,6 +149,7 @@ async def make_sink(portal: Portal, clock: FakeClock) -> AsyncIterator[MakeSink]
     async with AsyncExitStack() as stack:
 
         async def make(**changes: Any) -> PortalSink:
+            """Build and open one, with some settings changed."""
             config = PortalConfig.model_validate(
                 {
                     "base_url": portal.url,

@@ -51,17 +51,22 @@ async def test_already_exists_becomes_an_update(sink: Any, portal: Any, tools: A
     """A dossier that appears between the query and the write is updated, not refused."""
     await portal.behave(strict=strict)
     await tools.deliver(sink, tools.snapshot())
+    await tools.deliver(sink, tools.verified())
+    sink._linked.clear()
     real, blind = sink._find, [None]
 
     async def find_nothing_once(code: str) -> Any:
+        """Miss the dossier at the first query."""
         return blind.pop() if blind else await real(code)
 
     sink._find = find_nothing_once
     outcome = await tools.deliver(sink, tools.snapshot(status="finished"))
 
+    held = (await portal.dossiers())[tools.code]
+
     assert outcome.reason == "updated"
-    assert portal.effects() == ["create", "update"]
-    assert (await portal.dossiers())[tools.code]["TrangThaiHoSo"] == "9"
+    assert portal.effects() == ["create", "link", "update"]
+    assert (held["TrangThaiHoSo"], held["DSKetNoiCSDL"]) == ("9", LINKED)
 
 
 async def test_progress_after_the_dossier(sink: Any, portal: Any, tools: Any) -> None:
@@ -207,6 +212,7 @@ async def test_a_partial_national_record_is_not_written_back(sink: Any, portal: 
     full = await sink._find(tools.code)
 
     async def find_summary(code: str) -> Any:
+        """Return less than was written."""
         return {name: full[name] for name in ("MaHoSo", "TrangThaiHoSo")}
 
     sink._find = find_summary
