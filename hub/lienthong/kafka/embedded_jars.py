@@ -17,6 +17,7 @@ from lienthong.errors import ConfigurationError
 REPOSITORIES_VARIABLE = "LIENTHONG_MAVEN_REPOSITORIES"
 DOWNLOAD_THREADS = 8
 DOWNLOAD_TIMEOUT_SECONDS = 30
+_STAGING_PREFIX = ".download-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ def _verify(jar: Jar, path: Path) -> None:
 
 
 def _download_all(missing: Sequence[Jar], folder: Path, sources: Sequence[str | None], download: Download) -> None:
-    staging = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
+    # The lock is ours, so these belong to a process that was killed.
+    for abandoned in folder.glob(f"{_STAGING_PREFIX}*"):
+        shutil.rmtree(abandoned)
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder))
     try:
         with ThreadPoolExecutor(DOWNLOAD_THREADS, "jar-download") as pool:
             for jar, path in zip(

@@ -176,6 +176,48 @@ def test_broker_that_dies_after_formatting_is_reported_with_its_log(node: Embedd
     assert not node.is_running
 
 
+def test_port_in_use_is_refused_before_anything_starts(tmp_path: Path, kafka_broker: EmbeddedKafka) -> None:
+    """The address of a broker that runs cannot be given to another; the error names the port."""
+    port = int(kafka_broker.bootstrap_servers.rpartition(":")[2])
+    second = EmbeddedKafka(tmp_path / "node", port=port)
+    with pytest.raises(ConfigurationError, match=rf"the port {port} on 127\.0\.0\.1 is in use"):
+        second.start()
+
+    assert not second.is_running
+    assert not list((tmp_path / "node").iterdir())
+
+
+def test_full_disk_is_refused_before_anything_starts(
+    tmp_path: Path, kafka_broker: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that could not write its records is not started; the error tells how much space is missing."""
+    monkeypatch.setattr("lienthong.kafka.embedded_storage.MINIMUM_FREE_BYTES", 2**60)
+    with pytest.raises(ConfigurationError, match=r"only \d+ MiB are free .*; free at least"):
+        EmbeddedKafka(tmp_path / "node").start()
+
+    assert not list((tmp_path / "node").iterdir())
+
+
+def test_directory_of_another_node_is_refused(node: EmbeddedKafka) -> None:
+    """The records of one node are never served under the identity of another."""
+    node.start()
+    node.stop()
+    with pytest.raises(ConfigurationError, match="belongs to node 1 of cluster"):
+        EmbeddedKafka(node.data_directory, node_id=2).start()
+    with pytest.raises(ConfigurationError, match="belongs to node 1 of cluster"):
+        EmbeddedKafka(node.data_directory, cluster_id="M" * 22).start()
+
+
+def test_interrupted_preparation_is_made_good(node: EmbeddedKafka) -> None:
+    """What a start left that was killed while it prepared the storage does not stop the next."""
+    remains = node.data_directory / "records"
+    remains.mkdir(parents=True)
+    (remains / "meta.properties").write_text("half", encoding="utf-8")
+    node.start()
+
+    assert node.is_running
+
+
 def test_start_that_takes_too_long_is_ended(node: EmbeddedKafka) -> None:
     """When the time is over the process is killed, and a later start with more time succeeds."""
     with pytest.raises(ConfigurationError, match="did not answer in 0 s"):
