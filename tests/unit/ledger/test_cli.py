@@ -1,0 +1,121 @@
+"""The commands an operator types."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import delete
+
+from lienthong.cli import ledger as module
+from lienthong.cli.main import root
+from lienthong.ledger import models
+from lienthong.ledger.report import Gap, Listing, Located, PipelineReport, Report
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> Path:
+    """A configuration that points to the SQLite ledger of the test."""
+    path = tmp_path / "lienthong.yaml"
+    path.write_text(f"province: hue\nledger: {{url: 'sqlite:///{tmp_path}/ledger.sqlite3'}}\n", encoding="utf-8")
+    return path
+
+
+def _run(config_file: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(root, ["--config", str(config_file), *arguments])
+
+
+def test_trace_prints_a_readable_timeline(sqlite_feeder: Any, config_file: Path) -> None:
+    """Both languages, the time of Viet Nam, and ids that are never cut."""
+    long_id = "0190f3a0-7e57-7000-8000-" + "7" * 60
+    receipt = sqlite_feeder.receipt(long_id, "dead_lettered", reason="schema.missing", findings=["owner:missing"])
+    sqlite_feeder.apply(sqlite_feeder.batch(receipt))
+
+    result = _run(config_file, "trace", sqlite_feeder.dossier)
+
+    assert result.exit_code == 0
+    for text in (long_id, "dead_lettered", "tách riêng do lỗi", "05/10/2026 08:00:00", "schema.missing"):
+        assert text in result.output
+
+
+def test_trace_as_json(sqlite_feeder: Any, config_file: Path) -> None:
+    """Programs read the same steps."""
+    sqlite_feeder.apply(sqlite_feeder.batch(sqlite_feeder.receipt("id-1", "delivered")))
+
+    result = _run(config_file, "trace", "id-1", "--json")
+
+    assert [step["what"] for step in orjson.loads(result.stdout)] == ["accepted", "delivered"]
+
+
+def test_trace_of_something_unknown_fails(sqlite_feeder: Any, config_file: Path) -> None:
+    """A script notices that nothing is known."""
+    result = _run(config_file, "trace", "nobody")
+
+    assert result.exit_code == 1
+    assert "nothing is known" in result.stderr
+
+
+def test_verify_tells_the_heads_and_every_break(sqlite_feeder: Any, config_file: Path) -> None:
+    """The head can be noted elsewhere; a broken chain is exit 1."""
+    sqlite_feeder.apply(sqlite_feeder.entry("v1"), sqlite_feeder.entry("v2"))
+    whole = _run(config_file, "ledger", "verify")
+    with sqlite_feeder.store.writing() as connection:
+        connection.execute(delete(models.access_log).where(models.access_log.c.record_offset == 0))
+    broken = _run(config_file, "ledger", "verify")
+
+    assert whole.exit_code == 0
+    assert "hue.access-log[0]: 2 entries, head " in whole.output
+    assert broken.exit_code == 1
+    assert "hue.access-log[0]@1" in broken.stderr
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_reconcile_fails_and_names_what_is_lost(
+    sqlite_feeder: Any, config_file: Path, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """Exit 1, the ids with their places, and how many more there are."""
+    lost = Listing(7, [Located("urn:a", "id-9", "hue.records.dossier", 2, 41)])
+    opened = {kind: Listing() for kind in ("in_flight", "parked", "review")}
+    gap = Gap("hue.records.dossier", 1, 5, 8)
+    item = PipelineReport("deliver-dossier", 10, 0, {"delivered": 3}, opened, lost, expired=[gap])
+    _answer(monkeypatch, Report([item], is_ledger_current=False, unreadable=2))
+
+    result = _run(config_file, "reconcile", *(["--json"] if as_json else []))
+
+    assert result.exit_code == 1
+    if as_json:
+        assert orjson.loads(result.stdout)["pipelines"][0]["lost"]["total"] == 7
+        return
+    for text in (
+        "NOT BALANCED",
+        "lost: urn:a id-9 hue.records.dossier[2]@41",
+        "lost: and 6 more",
+        "expired unsettled: hue.records.dossier[1] 5..8",
+        "nothing is proved",
+        "2 Kafka record(s)",
+    ):
+        assert text in result.stdout
+
+
+def test_reconcile_succeeds_when_everything_balances(
+    sqlite_feeder: Any, config_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 0 and one line for each pipeline."""
+    opened = {"in_flight": Listing(1, [Located("urn:a", "id-9", "t", 0, 1)]), "parked": Listing(), "review": Listing()}
+    _answer(monkeypatch, Report([PipelineReport("intake", 4, 0, {"delivered": 3}, opened)]))
+
+    result = _run(config_file, "reconcile")
+
+    assert result.exit_code == 0
+    assert "balanced" in result.stdout
+    assert "intake in_flight: urn:a id-9 t[0]@1" in result.stdout
+
+
+def _answer(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
+    async def reconcile(*_arguments: Any, **_options: Any) -> Report:
+        return report
+
+    monkeypatch.setattr("lienthong.ledger.reconcile.reconcile", reconcile)
+    monkeypatch.setattr(module, "_sources", lambda *_: [])
+    monkeypatch.setattr(module, "_view", lambda *_: None)
