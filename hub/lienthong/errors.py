@@ -109,9 +109,14 @@ class TopicDriftError(CatalogError):
 
 
 class RecordError(LienthongError):
-    """The record itself is at fault: it is set aside and never retried."""
+    """The record itself is at fault: it is set aside and never retried.
+
+    Attributes:
+        attempts: Calls that were made to a target before it was given up.
+    """
 
     code = "record"
+    attempts: int = 1
 
 
 class DecodeError(RecordError):
@@ -210,7 +215,7 @@ class ScopeError(LienthongError):
 
     Args:
         message: What happened and what to do.
-        scope_kind: ``procedure`` or ``officer``.
+        scope_kind: ``procedure``, ``officer`` or ``agreement``.
         scope: The procedure code or the opaque officer id.
         reason: The target's own code, such as ``004``.
     """

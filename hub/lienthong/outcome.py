@@ -84,9 +84,10 @@ class Outcome:
 
 
 class AnswerStatus(StrEnum):
-    """What a lookup found; being unavailable is an error, never an answer."""
+    """What a lookup found, or an official decided; being unavailable is an error, never an answer."""
 
     MATCH = "match"
+    APPROVED = "approved"
     MISMATCH = "mismatch"
     NO_MATCH = "no_match"
 

@@ -1,9 +1,9 @@
 """Configuration of the connector to the National Public Service Portal."""
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 
 class PortalAgreement(BaseModel):
@@ -42,7 +42,8 @@ class PortalConfig(BaseModel):
         known_dossiers: Dossiers that one worker remembers as existing and linked, to spare a query; 0 for none.
         file_base_url: Put in front of file paths that are no URL, so that the portal can fetch them.
         success_phrases: Further texts that mean success, as the portal's operator words them.
-        agreement: What was agreed on; None only for a simulator.
+        agreement: What was agreed on; only a simulator needs none.
+        simulator: The URL is a simulator. A hub below security level 3 may start with nothing else.
         ca_file: PEM file of trusted authorities; None for the system's.
         client_certificate_file: PEM file for mutual TLS.
         client_key_file: PEM file of its private key.
@@ -65,6 +66,13 @@ class PortalConfig(BaseModel):
     file_base_url: str = ""
     success_phrases: tuple[str, ...] = ()
     agreement: PortalAgreement | None = None
+    simulator: bool = False
     ca_file: str | None = None
     client_certificate_file: str | None = None
     client_key_file: str | None = None
+
+    @model_validator(mode="after")
+    def _agreed(self) -> Self:
+        if self.agreement is None and not self.simulator:
+            raise ValueError("a real endpoint needs an agreement; set simulator: true for a simulator")
+        return self

@@ -1,22 +1,41 @@
 """The composition root: builds an engine out of configuration and installed packages."""
 
+import os
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
+from lienthong.config.loader import describe
 from lienthong.config.models import HubSettings
+from lienthong.connector import ConnectorContext, ConnectorKind, ConnectorSpec
 from lienthong.errors import ConfigurationError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.settings import PIPELINE_OVERRIDES
 from lienthong.keys import FileKeyProvider
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
-from lienthong.pipeline.definitions import ForwardStep, Pipeline
+from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline
+from lienthong.pipeline.deliver import Deliver
+from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.forward import Forward
 from lienthong.pipeline.intake import Intake
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.pure import PureEngine, PureStep
+from lienthong.pipeline.remote import RemoteEngine
+from lienthong.pipeline.step import RemoteStep
+from lienthong.pipeline.target import Target
+from lienthong.pipeline.verify import Verify
+from lienthong.plugins import load_one
 from lienthong.pseudonym import Pseudonymizer
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.registry.topics import TopicCatalogue
+from lienthong.rest.client import ClientFactory
+
+_LEVEL_FOR_REAL_ENDPOINTS = 3
 
 
 def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metrics: Metrics) -> Engine:
@@ -37,7 +56,91 @@ def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metric
     step = pipeline.definition.forward
     if step is not None:
         return PureEngine(pipeline, _pure_step(settings, pipeline, step, clock), producer, clock, metrics)
-    raise ConfigurationError(f"the pipeline {pipeline.name} has no step that this version can run")
+    return _remote(settings, pipeline, producer, clock, metrics)
+
+
+def _remote(
+    settings: HubSettings, pipeline: Pipeline, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+) -> RemoteEngine:
+    catalogue = TopicCatalogue.installed(pipeline.names, settings.environment)
+    codec = record_codec(settings, catalogue, pipeline.definition.sources[0], clock)
+    return RemoteEngine(
+        pipeline,
+        _remote_step(settings, pipeline, producer, clock, metrics),
+        producer,
+        DurableState(pipeline, settings.kafka),
+        SchemaRegistry.installed(),
+        clock,
+        metrics,
+        codec,
+        catalogue.get(f"deadletters.{pipeline.name}").max_message_bytes,
+    )
+
+
+def _remote_step(
+    settings: HubSettings, pipeline: Pipeline, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+) -> RemoteStep:
+    step = pipeline.definition.step
+    if isinstance(step, ForwardStep):
+        raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector")
+    kind = ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
+    spec, connector = build_connector(settings, step.connector, kind, clock)
+    target = Target(pipeline, step.connector, pipeline.definition.policy, clock, metrics)
+    if isinstance(step, LookupStep):
+        return Verify(pipeline, step, connector, target, producer, clock, hash_key(settings))
+    return Deliver(pipeline, step, connector, target, spec.accepts)
+
+
+def build_connector(settings: HubSettings, name: str, kind: ConnectorKind, clock: Clock) -> tuple[ConnectorSpec, Any]:
+    """Return a connector with its validated configuration.
+
+    Args:
+        settings: The hub's configuration.
+        name: Name of the connector.
+        kind: What it must be.
+        clock: Where to read the time.
+
+    Raises:
+        ConfigurationError: If it is of another kind, its configuration is wrong, or it is a real endpoint that the
+            approved security level does not allow.
+
+    Source:
+        NĐ 69/2024 Đ18, NĐ 70/2024 Đ7: direct connection needs an information system of security level 3.
+    """
+    spec: ConnectorSpec = load_one("lienthong.connectors", name)
+    if spec.kind is not kind:
+        raise ConfigurationError(f"the connector {name} is a {spec.kind.value}, not a {kind.value}")
+    if name not in settings.connectors:
+        raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
+    try:
+        config = spec.config.model_validate(settings.connectors[name])
+    except ValidationError as error:
+        raise ConfigurationError(describe(error, f"connectors.{name}")) from None
+    if settings.security_level < _LEVEL_FOR_REAL_ENDPOINTS and not getattr(config, "simulator", False):
+        raise ConfigurationError(
+            f"the connector {name} points to a real endpoint, which needs security_level 3; "
+            "set it once the system is approved, or use a simulator"
+        )
+    context = ConnectorContext(http=ClientFactory(), clock=clock, logger=structlog.get_logger(name))
+    return spec, spec.factory(config, context)
+
+
+def hash_key(settings: HubSettings) -> bytes:
+    """Return the key of the hashes over questions: the same for all workers and after every restart.
+
+    Args:
+        settings: The hub's configuration.
+
+    Raises:
+        ConfigurationError: If production has no key file.
+    """
+    path = settings.secrets.pseudonym_key_file
+    if path is None:
+        if settings.environment == "production":
+            raise ConfigurationError("secrets.pseudonym_key_file is missing; questions are never logged unkeyed")
+        path = settings.state_directory / "pseudonym-keys.json"
+        ensure_key_file(path)
+    return Pseudonymizer.from_file(path).alias("purpose", "question-hash").encode()
 
 
 def _pure_step(settings: HubSettings, pipeline: Pipeline, step: ForwardStep, clock: Clock) -> PureStep:
@@ -81,3 +184,22 @@ def pseudonymizer(settings: HubSettings) -> Pseudonymizer | None:
     """
     path = settings.secrets.pseudonym_key_file
     return Pseudonymizer.from_file(path) if path is not None else None
+
+
+def ensure_key_file(path: Path) -> None:
+    """Create a development key file once; workers that start together end up with the same one.
+
+    Args:
+        path: Where it is.
+    """
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = path.with_name(f"{path.name}.{os.getpid()}")
+    Pseudonymizer.create_file(mine)
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        return
+    finally:
+        mine.unlink()

@@ -125,8 +125,11 @@ class Watermark:
         """
         ranges: list[tuple[int, int]] = []
         current: tuple[int, int] | None = None
+        position = self.position
         for delivered in self._slices:
             for offset in delivered.offsets:
+                if offset < position:
+                    continue
                 if delivered.open is None or offset in delivered.open:
                     if current is not None:
                         ranges.append(current)

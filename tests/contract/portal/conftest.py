@@ -158,6 +158,7 @@ async def make_sink(portal: Portal, clock: FakeClock) -> AsyncIterator[MakeSink]
                     "destination_code": "VN:DVCQG",
                     "unit_code": "H57",
                     "timeout_seconds": 5,
+                    "simulator": True,
                     **changes,
                 }
             )

@@ -16,6 +16,7 @@ VALID = {
     "password": "rat-bi-mat",
     "destination_code": "VN:DVCQG",
     "unit_code": "H57",
+    "simulator": True,
 }
 
 
@@ -45,6 +46,7 @@ def test_a_minimal_configuration_has_the_known_clients_timeout() -> None:
         {"timeout_seconds": 0},
         {"known_dossiers": -1},
         {"agreement": {"number": "1"}},
+        {"simulator": False},
     ],
 )
 def test_a_wrong_configuration_is_refused_without_showing_values(change: dict[str, Any]) -> None:

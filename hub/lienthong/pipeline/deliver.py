@@ -1,0 +1,139 @@
+"""The step that delivers records to a sink, each snapshot once and never an older one after a newer one."""
+
+import hashlib
+from typing import Any
+
+from lienthong.connector import CallContext, Sink
+from lienthong.delivery.effect import effect_key
+from lienthong.delivery.retry import Attempts
+from lienthong.errors import OutcomeUnknownError, RecordError, ScopeError
+from lienthong.outcome import Outcome, OutcomeKind
+from lienthong.pipeline.definitions import DeliverStep, Pipeline
+from lienthong.pipeline.item import Handled, Item
+from lienthong.pipeline.key_state import KeyState, mark_of
+from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.target import Target
+
+#: Fields that differ in every re-export although nothing happened.
+_VOLATILE = {"sequence", "occurred_at"}
+
+
+class Deliver:
+    """Handles records for one sink connector.
+
+    Args:
+        pipeline: Which pipeline.
+        step: Its declaration.
+        sink: The connector, not yet open.
+        target: Calls to it.
+        accepts: Record types that the connector understands.
+
+    Delivery:
+        The same (source, id) again is a ``duplicate``; equal content under a new id too; an older sequence than the
+        last delivered is ``superseded``. Records without a sequence, such as progress, are always sent, each once.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, step: DeliverStep, sink: Sink[Any], target: Target, accepts: frozenset[str]
+    ) -> None:
+        self._pipeline = pipeline
+        self._step = step
+        self._sink = sink
+        self._target = target
+        self.types = accepts
+
+    async def open(self) -> None:
+        """Prepare the connector."""
+        await self._sink.open()
+
+    async def close(self) -> None:
+        """Release the connector."""
+        await self._sink.close()
+
+    async def handle(self, item: Item, state: KeyState) -> Handled:
+        """Deliver one record, unless that was done or something newer was.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+
+        Raises:
+            RecordError: The record is set aside.
+            ReviewRequired: If nobody can know whether the effect happened.
+        """
+        event = item.event
+        if event is not None and event.type not in self.types:
+            return Handled(Outcome.filtered("other_type", attempts=0))
+        event, spec, data = item.decoded()
+        mark = mark_of(event.source, event.id)
+        if mark in state.recent:
+            return Handled(Outcome(OutcomeKind.DUPLICATE, "same_id", attempts=0))
+        sequence = spec.sequence(data) if spec.sequence is not None else None
+        digest = ""
+        if sequence is not None:
+            if sequence < state.sequence:
+                ended = state.with_record(mark)
+                return Handled(Outcome(OutcomeKind.SUPERSEDED, "older_sequence", attempts=0), state=ended)
+            digest = hashlib.blake2b(data.model_dump_json(exclude=_VOLATILE).encode(), digest_size=16).hexdigest()
+            if digest == state.digest:
+                ended = state.with_record(mark).with_delivery(sequence, digest)
+                return Handled(Outcome(OutcomeKind.DUPLICATE, "same_content", attempts=0), state=ended)
+        handled = await self._send(item)
+        ended = state.with_record(mark)
+        handled.state = ended if sequence is None else ended.with_delivery(sequence, digest)
+        return handled
+
+    async def approve(self, item: Item, state: KeyState) -> Handled:
+        """Take an official's word that the effect is at the target.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+        """
+        event, _, _ = item.decoded()
+        return Handled(
+            Outcome.delivered("approved", attempts=0), state=state.with_record(mark_of(event.source, event.id))
+        )
+
+    async def _send(self, item: Item) -> Handled:
+        event, _, data = item.decoded()
+        effect = effect_key(self._pipeline.name, self._step.connector, event.source, event.id)
+        context = CallContext(
+            pipeline=self._pipeline.name,
+            effect_key=effect,
+            attempt=0,
+            attempt_id="",
+            purpose=self._step.purpose,
+            legal_basis=self._step.legal_basis,
+            actor=event.get("actor"),
+            on_behalf_of=event.get("onbehalfof"),
+            key=item.key,
+        )
+        attempts = Attempts()
+
+        async def once(mine: CallContext) -> Outcome:
+            return await self._sink.deliver(event, data, mine)
+
+        try:
+            outcome, made = await self._target.call(context, once, attempts)
+        except (OutcomeUnknownError, ScopeError) as error:
+            waiting = Outcome(
+                OutcomeKind.REVIEW,
+                f"{error.code}.{error.reason}" if error.reason else error.code,
+                attempts=attempts.made,
+                repeat_possible=isinstance(error, OutcomeUnknownError),
+            )
+            raise ReviewRequired(waiting.reason, Handled(waiting, effect_key=effect)) from error
+        except RecordError as error:
+            error.attempts = attempts.made
+            raise
+        complete = Outcome(
+            outcome.kind,
+            outcome.reason,
+            attempts.made,
+            outcome.repeat_possible,
+            outcome.findings,
+            tuple(made),
+            outcome.target_reference,
+        )
+        return Handled(complete, effect_key=effect)

@@ -1,0 +1,133 @@
+"""Makes outcomes durable and settles what is durable, many records at a time."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+
+from lienthong.clock import Clock
+from lienthong.kafka.producer import AcknowledgedProducer
+from lienthong.observability.metrics import Metrics
+from lienthong.receipt import Receipt, ReceiptBatch, encode
+from lienthong.record import OutgoingRecord
+from lienthong.transport.assignment import Assignment, Place
+
+
+class _Entry:
+    __slots__ = ("assignment", "done", "place", "receipt", "records", "timestamp_ms")
+
+    def __init__(
+        self,
+        place: Place,
+        receipt: Receipt,
+        records: Sequence[OutgoingRecord],
+        assignment: Assignment | None,
+        timestamp_ms: int,
+    ) -> None:
+        self.place = place
+        self.receipt = receipt
+        self.records = records
+        self.assignment = assignment
+        self.timestamp_ms = timestamp_ms
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Settler:
+    """Collects outcomes and writes them in batches while the previous batch is under way.
+
+    Args:
+        pipeline: Name of the pipeline.
+        receipts_topic: Full name of the receipts topic.
+        producer: Writes records and receipts.
+        clock: Where to read the time.
+        metrics: What operators see.
+
+    Delivery:
+        Records of an outcome are acknowledged before its receipt is written, and the receipt before the offset settles.
+    """
+
+    def __init__(
+        self, pipeline: str, receipts_topic: str, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._pipeline = pipeline
+        self._topic = receipts_topic
+        self._producer = producer
+        self._clock = clock
+        self._metrics = metrics
+        self._waiting: list[_Entry] = []
+        self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+
+    def add(
+        self,
+        place: Place,
+        receipt: Receipt,
+        records: Sequence[OutgoingRecord] = (),
+        assignment: Assignment | None = None,
+        timestamp_ms: int = -1,
+    ) -> "asyncio.Future[None]":
+        """Note an outcome.
+
+        Args:
+            place: Topic and partition of the record.
+            receipt: What the outcome was.
+            records: Written before the receipt, in this order.
+            assignment: Where the offset settles; None if it settled before.
+            timestamp_ms: Kafka timestamp of the record, for its latency.
+
+        Returns:
+            Done when the outcome is durable.
+        """
+        entry = _Entry(place, receipt, records, assignment, timestamp_ms)
+        self._waiting.append(entry)
+        self._is_idle.clear()
+        self._has_work.set()
+        return entry.done
+
+    async def run(self) -> None:
+        """Write until cancelled.
+
+        Raises:
+            LienthongError: If Kafka refuses; nothing of the batch is settled.
+        """
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            entries, self._waiting = self._waiting, []
+            await self._write(entries)
+            if not self._waiting:
+                self._is_idle.set()
+
+    async def wait_idle(self) -> None:
+        """Wait until everything that was added is durable."""
+        await self._is_idle.wait()
+
+    async def _write(self, entries: Sequence[_Entry]) -> None:
+        await self._producer.send([record for entry in entries for record in entry.records])
+        now = self._clock.now()
+        by_place: dict[Place, list[Receipt]] = defaultdict(list)
+        for entry in entries:
+            by_place[entry.place].append(entry.receipt)
+        await self._producer.send(
+            [
+                encode(ReceiptBatch(self._pipeline, place.topic, place.partition, now, receipts), self._topic)
+                for place, receipts in by_place.items()
+            ]
+        )
+        settled: dict[Assignment, list[int]] = defaultdict(list)
+        counts: dict[str, int] = defaultdict(int)
+        for entry in entries:
+            if entry.assignment is not None:
+                settled[entry.assignment].append(entry.receipt.offset)
+            counts[entry.receipt.kind] += 1
+            if not entry.done.done():
+                entry.done.set_result(None)
+        for assignment, offsets in settled.items():
+            assignment.settle(offsets)
+        for kind, number in counts.items():
+            self._metrics.count_records(self._pipeline, kind, number)
+        now_ms = now.timestamp() * 1000
+        self._metrics.observe_latencies(
+            self._pipeline,
+            [max(0.0, (now_ms - entry.timestamp_ms) / 1000) for entry in entries if entry.timestamp_ms >= 0],
+        )

@@ -1,0 +1,57 @@
+"""What a remote step is to its engine."""
+
+from typing import Protocol
+
+from lienthong.pipeline.item import Handled, Item
+from lienthong.pipeline.key_state import KeyState
+
+
+class RemoteStep(Protocol):
+    """Handles one record of a key at a time."""
+
+    #: Types whose data the step needs parsed; empty for all.
+    types: frozenset[str]
+
+    async def open(self) -> None:
+        """Prepare clients."""
+        ...
+
+    async def close(self) -> None:
+        """Release clients."""
+        ...
+
+    async def handle(self, item: Item, state: KeyState) -> Handled:
+        """Do what the pipeline is for.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+
+        Raises:
+            RecordError: The record is set aside.
+            ReviewRequired: A person must decide.
+        """
+        ...
+
+    async def approve(self, item: Item, state: KeyState) -> Handled:
+        """Do what follows when an official accepts a record that was in review.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+        """
+        ...
+
+
+class ReviewRequired(Exception):  # noqa: N818 - a signal, not an error
+    """A person must decide before anything of this key goes on.
+
+    Args:
+        reason: Machine-readable, such as ``mismatch``.
+        handled: What is known so far: findings, attempts and the new state.
+    """
+
+    def __init__(self, reason: str, handled: Handled) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.handled = handled

@@ -1,0 +1,196 @@
+"""The step that asks a lookup about each record once, with the access log around every question."""
+
+import hashlib
+import hmac
+from typing import Any
+
+from lienthong.access_log import AccessEntry, AccessPhase, encode
+from lienthong.clock import Clock
+from lienthong.connector import CallContext, Lookup
+from lienthong.delivery.effect import effect_key
+from lienthong.delivery.retry import Attempts
+from lienthong.envelope import JSON_TYPE, SPEC_VERSION, Event, to_kafka
+from lienthong.errors import LienthongError, RecordError, ScopeError
+from lienthong.kafka.producer import AcknowledgedProducer
+from lienthong.outcome import Answer, AnswerStatus, Outcome, OutcomeKind
+from lienthong.pipeline.definitions import LookupStep, Pipeline
+from lienthong.pipeline.item import Handled, Item
+from lienthong.pipeline.key_state import KeyState, mark_of
+from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.target import Target
+from lienthong.record import OutgoingRecord
+from lienthong.schema import LookupBinding, dataschema
+
+
+class Verify:
+    """Handles records for one lookup connector.
+
+    Args:
+        pipeline: Which pipeline.
+        step: Its declaration.
+        lookup: The connector, not yet open.
+        target: Calls to it.
+        producer: Writes the access log.
+        clock: Where to read the time.
+        secret: Keys the hashes of questions, in state and access log.
+
+    Delivery:
+        One question is asked once for each key. Its intent is acknowledged by Kafka before the call and its result
+        before the answer is used; without them there is no question. The result record has its own id, derived from the
+        record that asked, so that asking again after a crash repeats the same record.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        step: LookupStep,
+        lookup: Lookup[Any],
+        target: Target,
+        producer: AcknowledgedProducer,
+        clock: Clock,
+        secret: bytes,
+    ) -> None:
+        self._pipeline = pipeline
+        self._step = step
+        self._lookup = lookup
+        self._target = target
+        self._producer = producer
+        self._clock = clock
+        self._secret = secret
+        self._topic = pipeline.names.full(step.topic)
+        self.types = frozenset(pipeline.definition.types)
+
+    async def open(self) -> None:
+        """Prepare the connector."""
+        await self._lookup.open()
+
+    async def close(self) -> None:
+        """Release the connector."""
+        await self._lookup.close()
+
+    async def handle(self, item: Item, state: KeyState) -> Handled:
+        """Ask about one record, unless that was done.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+
+        Raises:
+            RecordError: The record is set aside.
+            ReviewRequired: If the answer is anything but a match.
+        """
+        event = item.event
+        if event is not None and self.types and event.type not in self.types:
+            return Handled(Outcome.filtered("other_type", attempts=0))
+        event, spec, data = item.decoded()
+        binding = spec.lookups.get(self._step.query)
+        query = binding.query(data) if binding is not None else None
+        if binding is None or query is None:
+            return Handled(Outcome.filtered("nothing_to_ask", attempts=0))
+        mark = self._hash(binding.fingerprint(query))
+        if mark[:16] in state.asked:
+            return Handled(Outcome.filtered("already_asked", attempts=0))
+        effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
+        asked = state.with_question(mark[:16])
+        answer, attempts, made = await self._ask(item, query, effect, mark)
+        if answer.status is not AnswerStatus.MATCH:
+            waiting = Outcome(OutcomeKind.REVIEW, answer.status.value, attempts, False, answer.findings, tuple(made))
+            raise ReviewRequired(answer.status.value, Handled(waiting, state=asked, effect_key=effect))
+        outcome = Outcome.delivered(
+            answer.status.value, attempts=attempts, findings=answer.findings, attempt_ids=tuple(made)
+        )
+        return Handled(outcome, [self._result(item, binding, answer)], asked, effect)
+
+    async def approve(self, item: Item, state: KeyState) -> Handled:
+        """Publish an official's decision as the result.
+
+        Args:
+            item: The record, decoded.
+            state: What is known of its key.
+        """
+        event, spec, data = item.decoded()
+        binding = spec.lookups[self._step.query]
+        query = binding.query(data)
+        effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
+        mark = self._hash(binding.fingerprint(query)) if query is not None else ""
+        known = state if not mark or mark[:16] in state.asked else state.with_question(mark[:16])
+        answer = Answer(AnswerStatus.APPROVED)
+        return Handled(Outcome.delivered("approved", attempts=0), [self._result(item, binding, answer)], known, effect)
+
+    async def _ask(self, item: Item, query: Any, effect: str, mark: str) -> tuple[Answer, int, list[str]]:
+        event, _, _ = item.decoded()
+        context = CallContext(
+            pipeline=self._pipeline.name,
+            effect_key=effect,
+            attempt=0,
+            attempt_id="",
+            purpose=self._step.purpose,
+            legal_basis=self._step.legal_basis,
+            actor=event.get("actor"),
+            on_behalf_of=event.get("onbehalfof"),
+            key=item.key,
+        )
+        attempts = Attempts()
+
+        async def once(mine: CallContext) -> Answer:
+            await self._log(mine, mark, AccessPhase.INTENT)
+            try:
+                answer = await self._lookup.lookup(query, mine)
+            except LienthongError as error:
+                await self._log(mine, mark, AccessPhase.RESULT, error.code)
+                raise
+            await self._log(mine, mark, AccessPhase.RESULT, answer.status.value, answer.fields)
+            return answer
+
+        try:
+            answer, made = await self._target.call(context, once, attempts)
+        except ScopeError as error:
+            waiting = Outcome(OutcomeKind.REVIEW, f"scope.{error.scope_kind}", attempts.made)
+            raise ReviewRequired(waiting.reason, Handled(waiting, effect_key=effect)) from error
+        except RecordError as error:
+            error.attempts = attempts.made
+            raise
+        return answer, attempts.made, made
+
+    async def _log(
+        self, context: CallContext, mark: str, phase: AccessPhase, result: str = "", fields: tuple[str, ...] = ()
+    ) -> None:
+        entry = AccessEntry(
+            verification_id=context.effect_key,
+            phase=phase,
+            at=self._clock.now(),
+            actor=context.actor,
+            on_behalf_of=context.on_behalf_of,
+            key=context.key,
+            purpose=context.purpose,
+            legal_basis=context.legal_basis,
+            target=self._step.connector,
+            operation=self._step.query,
+            attempt=context.attempt,
+            attempt_id=context.attempt_id,
+            query_hash=mark,
+            fields=fields,
+            result=result,
+        )
+        await self._producer.send([encode(entry, self._pipeline.names.access_log)])
+
+    def _result(self, item: Item, binding: LookupBinding, answer: Answer) -> OutgoingRecord:
+        event, _, data = item.decoded()
+        attributes = {
+            "specversion": SPEC_VERSION,
+            "id": mark_of(event.source, event.id) + f"-{self._step.query.replace('_', '-')}",
+            "source": f"/lienthong/{self._pipeline.name}",
+            "type": binding.result_type,
+            "time": self._clock.now().isoformat(),
+            "dataschema": dataschema(binding.result_type, binding.result_version),
+            "datacontenttype": JSON_TYPE,
+            "dossiercode": item.key,
+            "purpose": self._step.purpose,
+            "legalbasis": self._step.legal_basis,
+        }
+        body = binding.result(data, answer).model_dump_json().encode()
+        headers, value = to_kafka(Event(attributes, body))
+        return OutgoingRecord(self._topic, item.record.key, value, headers)
+
+    def _hash(self, fingerprint: bytes) -> str:
+        return hmac.new(self._secret, fingerprint, hashlib.sha256).hexdigest()
