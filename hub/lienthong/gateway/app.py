@@ -1,0 +1,145 @@
+"""Builds the gateway from its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from lienthong.clock import Clock
+from lienthong.config.models import HubSettings
+from lienthong.errors import Violation
+from lienthong.gateway.admission import Admission
+from lienthong.gateway.failures import RequestGuard
+from lienthong.gateway.problems import Problem, ProblemError, respond
+from lienthong.gateway.receipts import ReceiptReader
+from lienthong.gateway.routes import GatewayRoutes
+from lienthong.gateway.sender import Producer, Sender
+from lienthong.gateway.tokens import Authenticator, FileKeys, IssuerKeys, KeySource
+from lienthong.observability.health import Health
+from lienthong.observability.metrics import Metrics
+from lienthong.registry.schemas import SchemaRegistry
+from lienthong.rest.client import ClientFactory
+from lienthong.topic_names import TopicNames
+
+_DESCRIPTION = """Cổng tiếp nhận dữ liệu của tỉnh: the front door of the province's hub.
+
+Events are CloudEvents 1.0. An accepted event is in Kafka, acknowledged by all in-sync replicas.
+The same (source, id) is the same record: sending it again is safe.
+"""
+_ISSUER_TIMEOUT_SECONDS = 10.0
+
+
+def create_gateway(
+    settings: HubSettings,
+    producer: Producer,
+    registry: SchemaRegistry,
+    receipts: ReceiptReader,
+    clock: Clock,
+    metrics: Metrics,
+    *,
+    keys: KeySource | None = None,
+    health: Health | None = None,
+) -> FastAPI:
+    """Return the gateway; its lifespan starts and stops the producer.
+
+    Args:
+        settings: The hub's configuration.
+        producer: Writes to Kafka; its delivery timeout is how long a publisher waits for 503.
+        registry: Known record types.
+        receipts: Reads the ledger.
+        clock: Where time is read.
+        metrics: Where events are counted.
+        keys: The issuer's keys; None for ``gateway.jwks_file``, else the issuer's own ``jwks_uri``.
+        health: Shown by ``/healthz``; None for one without conditions.
+
+    Raises:
+        ConfigurationError: If the key file cannot be used.
+    """
+    gateway = settings.gateway
+    http: httpx.AsyncClient | None = None
+    if keys is None and gateway.jwks_file is not None:
+        keys = FileKeys(gateway.jwks_file)
+    elif keys is None:
+        http = ClientFactory().create(base_url=gateway.issuer, timeout_seconds=_ISSUER_TIMEOUT_SECONDS)
+        keys = IssuerKeys(gateway.issuer, http, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await producer.start()
+        try:
+            yield
+        finally:
+            await producer.stop()
+            if http is not None:
+                await http.aclose()
+
+    app = FastAPI(
+        title="Lienthong gateway",
+        version="1",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # Its spans would hold paths with ids and texts of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    routes = GatewayRoutes(
+        gateway,
+        Authenticator(gateway, keys, clock),
+        Admission(TopicNames(settings.province), registry, gateway, clock),
+        Sender(producer, gateway.max_waiting_requests),
+        receipts,
+        metrics,
+        health or Health(clock),
+    )
+    app.include_router(routes.router())
+    app.add_middleware(RequestGuard, metrics=metrics)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    _document_security(app, gateway.issuer)
+    return app
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, ProblemError):
+        return respond(error.problem, error.headers)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return respond(Problem("method_not_allowed", "this path has another method; see /openapi.json"), headers)
+    if status == 404:
+        return respond(Problem("not_found", "there is nothing under this path; see /openapi.json"))
+    return respond(Problem("invalid_request", "the request cannot be handled; see /openapi.json"))
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    violations = [Violation(".".join(map(str, item["loc"])), item["type"]) for item in found]
+    return respond(Problem("invalid_request", "a parameter of the request is not valid", violations))
+
+
+def _document_security(app: FastAPI, issuer: str) -> None:
+    build = app.openapi
+
+    def openapi() -> dict[str, object]:
+        document = build()
+        document.setdefault("components", {})["securitySchemes"] = {
+            "token": {
+                "type": "oauth2",
+                "description": "Scopes publish:<domain> and read:receipts.",
+                "flows": {
+                    "clientCredentials": {
+                        "tokenUrl": f"{issuer.rstrip('/')}/token",
+                        "scopes": {"publish:dossier": "Publish dossiers.", "read:receipts": "Read own receipts."},
+                    }
+                },
+            }
+        }
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
