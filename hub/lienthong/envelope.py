@@ -88,14 +88,29 @@ def check_attributes(attributes: Mapping[str, str]) -> None:
     if attributes["specversion"] != SPEC_VERSION:
         raise DecodeError("the CloudEvents attribute 'specversion' must be 1.0", reason="specversion")
     for name, value in attributes.items():
-        if not _NAME.fullmatch(name):
-            raise DecodeError("a CloudEvents attribute name has other characters than a-z and 0-9", reason="name")
+        if not _NAME.fullmatch(name) or name == "data":
+            raise DecodeError(
+                "a CloudEvents attribute name has other characters than a-z and 0-9, or is 'data'", reason="name"
+            )
         if len(value) > MAX_ATTRIBUTE_CHARACTERS or _FORBIDDEN.search(value):
             raise DecodeError(
                 f"the CloudEvents attribute {name!r} is longer than {MAX_ATTRIBUTE_CHARACTERS} characters "
                 "or has a control character",
                 reason=f"attribute_{name}",
             )
+
+    if is_cloudevents(attributes.get("datacontenttype", "")):
+        # Written in binary mode, such a payload would be read as an event of its own, with attributes nobody checked.
+        raise DecodeError("the data of a CloudEvent cannot be a CloudEvent", reason="attribute_datacontenttype")
+
+
+def is_cloudevents(content_type: str) -> bool:
+    """Return whether a content type announces an event in structured mode or a batch of them.
+
+    Args:
+        content_type: Such as ``application/cloudevents+json; charset=utf-8``; letter case does not matter.
+    """
+    return content_type.strip().lower().startswith("application/cloudevents")
 
 
 def from_kafka(headers: Headers | None, value: bytes | None) -> Event:
@@ -119,8 +134,8 @@ def from_kafka(headers: Headers | None, value: bytes | None) -> Event:
                 content_type = raw.decode()
     except (UnicodeDecodeError, AttributeError) as error:
         raise DecodeError("a CloudEvents header is no UTF-8 text", reason="header_encoding") from error
-    if content_type.startswith("application/cloudevents"):
-        if not content_type.startswith(STRUCTURED_TYPE):
+    if is_cloudevents(content_type):
+        if content_type.partition(";")[0].strip().lower() != STRUCTURED_TYPE:
             raise DecodeError(
                 f"only {STRUCTURED_TYPE} is read as structured mode; batches go through the gateway",
                 reason="content_type",
@@ -195,7 +210,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _data(document: Mapping[str, Any], attributes: dict[str, str]) -> bytes | None:
-    if "data_base64" in document:
+    if document.get("data_base64") is not None:
         if document.get("data") is not None:
             raise DecodeError("a CloudEvent has either 'data' or 'data_base64'", reason="data_twice")
         try:

@@ -1,8 +1,8 @@
 """Receipts: the outcome of records in one pipeline, packed by slice.
 
-One Kafka record of the topic ``receipts`` carries the receipts of one slice of one partition, because a receipt for each
-record would double the number of records that a worker produces. The key is ``pipeline|topic|partition``, so receipts of
-one partition stay in order. Readers upsert by (pipeline, source, id).
+One Kafka record of the topic ``receipts`` carries the receipts of one slice of one partition, because a receipt for
+each record would double the number of records that a worker produces. The key is ``pipeline|topic|partition``, so
+receipts of one partition stay in order. Readers upsert by (pipeline, source, id).
 """
 
 from collections.abc import Sequence
@@ -79,6 +79,12 @@ def _trim(row: Receipt) -> Sequence[Any]:
     return [*row[:10], list(row[10]), list(row[11]), row[12]]
 
 
+def _row(row: Any) -> Receipt:
+    if not isinstance(row, list):
+        raise TypeError("a row is a list")
+    return Receipt(*row)
+
+
 def encode(batch: ReceiptBatch, topic: str) -> OutgoingRecord:
     """Return the Kafka record of a batch of receipts.
 
@@ -118,7 +124,7 @@ def decode(value: bytes) -> ReceiptBatch:
             topic=document["topic"],
             partition=document["partition"],
             at=datetime.fromisoformat(document["at"]),
-            receipts=[Receipt(*row) for row in document["rows"]],
+            receipts=[_row(row) for row in document["rows"]],
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DecodeError("the bytes are no receipt batch") from error
