@@ -20,12 +20,11 @@ Row = dict[str, Any]
 UNREADABLE = "unreadable"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: What happened at the target cannot un-happen, so ``delivered`` stands; an open state replaces no end, and a
-#: duplicate says nothing about the first copy. Among equals the later one counts.
-_RANKS: dict[str, int] = {kind.value: 2 for kind in OutcomeKind if kind.is_end} | {
+#: What happened at the target cannot un-happen, so ``delivered`` stands; an open state replaces no end; a duplicate
+#: says nothing about the first copy, so it neither ends nor reopens it. Among equals the later one counts.
+_RANKS: dict[str, int] = {kind.value: 2 if kind.is_end else 1 for kind in OutcomeKind} | {
     OutcomeKind.DELIVERED.value: 3,
-    OutcomeKind.DUPLICATE.value: 1,
-    **{kind.value: 0 for kind in OutcomeKind if not kind.is_end},
+    OutcomeKind.DUPLICATE.value: 0,
 }
 #: Above every time in microseconds until the year 2286.
 _RANK_STEP = 10**16

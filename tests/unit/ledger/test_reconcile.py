@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import pytest
@@ -40,7 +40,7 @@ class ScriptedReader:
         for index in range(0, len(self._records), 2):
             yield self._records[index : index + 2]
 
-    def __enter__(self) -> "ScriptedReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

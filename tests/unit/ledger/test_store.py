@@ -65,6 +65,16 @@ class TestMerging:
 
         assert (row["kind"], row["record_offset"], row["arrivals"]) == ("filtered", 1, 2)
 
+    def test_a_duplicate_does_not_close_what_is_open(self, feeder: Any) -> None:
+        """A record in review stays in review when its publisher sends it again, in whichever order that is read."""
+        feeder.apply(feeder.batch(feeder.receipt("id-1", "review", 1)))
+        feeder.apply(feeder.batch(feeder.receipt("id-1", "duplicate", 2), at_seconds=60))
+        feeder.apply(feeder.batch(feeder.receipt("id-2", "duplicate", 4), at_seconds=60))
+        feeder.apply(feeder.batch(feeder.receipt("id-2", "review", 3), receipts_partition=1))
+
+        assert [feeder.one(name)["kind"] for name in ("id-1", "id-2")] == ["review", "review"]
+        assert [feeder.one(name)["arrivals"] for name in ("id-1", "id-2")] == [2, 2]
+
     def test_the_same_duplicate_again_is_no_further_arrival(self, feeder: Any) -> None:
         """A worker that repeats itself after a crash does not make the publisher look careless."""
         feeder.apply(feeder.batch(feeder.receipt("id-1", "delivered", 1)))
