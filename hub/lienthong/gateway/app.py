@@ -69,6 +69,7 @@ def create_gateway(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Start and stop what the gateway holds."""
         await producer.start()
         try:
             yield

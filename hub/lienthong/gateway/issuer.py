@@ -155,13 +155,19 @@ class _TokenRequest(OAuth2Request):  # type: ignore[misc] # authlib has no types
         return self._form
 
 
+class _Grant(ClientCredentialsGrant):  # type: ignore[misc] # authlib has no types
+    """Client credentials with both usual ways to send the secret."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = _METHODS
+
+
 class _Server(AuthorizationServer):  # type: ignore[misc] # authlib has no types
     """authlib's authorization server over Starlette's request."""
 
     def __init__(self, clients: Mapping[str, IssuerClient]) -> None:
         super().__init__()
         self._clients = clients
-        self.register_grant(ClientCredentialsGrant)
+        self.register_grant(_Grant)
 
     def query_client(self, client_id: str) -> IssuerClient | None:
         return self._clients.get(client_id)
@@ -226,6 +232,7 @@ def create_issuer(
 
     @app.get("/.well-known/openid-configuration")
     async def configuration() -> dict[str, Any]:
+        """Tell where everything is (OpenID Connect Discovery 1.0)."""
         return {
             "issuer": url,
             "jwks_uri": f"{url}/jwks",
@@ -239,10 +246,12 @@ def create_issuer(
 
     @app.get("/jwks")
     async def jwks() -> dict[str, Any]:
+        """Return the public key."""
         return {"keys": [key.as_dict(private=False)]}
 
     @app.post("/token", response_model=None)
     async def create_token(request: Request) -> Response:
+        """Give a token for client credentials (RFC 6749, section 4.4)."""
         body = b""
         async for chunk in request.stream():
             body += chunk

@@ -67,6 +67,7 @@ async def test_lines_may_be_cut_anywhere(gateway: Any, event: Make, size: int) -
     body = body_of(*(event(id=f"e-{number}") for number in range(5)))
 
     async def chunks() -> AsyncIterator[bytes]:
+        """Yield the body in parts."""
         for start in range(0, len(body), size):
             yield body[start : start + size]
 
@@ -85,6 +86,7 @@ async def test_records_in_flight_are_bounded(gateway: Any, event: Make) -> None:
     read = []
 
     async def chunks() -> AsyncIterator[bytes]:
+        """Yield the body in parts."""
         for number in range(100):
             read.append(number)
             yield body_of(event(id=f"e-{number}"))
@@ -116,6 +118,7 @@ async def test_publisher_that_pauses_gets_its_lines_written(gateway: Any, event:
     """A slow publisher does not have to fill a batch before its lines are acknowledged."""
 
     async def chunks() -> AsyncIterator[bytes]:
+        """Yield the body in parts."""
         yield body_of(event(id="a"))
         await gateway.producer.called(1)
         yield body_of(event(id="b"))
@@ -226,9 +229,11 @@ async def test_publisher_that_goes_away_leaves_nothing_behind(gateway: Any, even
     sent: list[Any] = []
 
     async def receive() -> Any:
+        """Give the next message."""
         return next(messages)
 
     async def send(message: Any) -> None:
+        """Keep what is sent."""
         sent.append(message)
 
     await gateway.app(scope, receive, send)
@@ -245,6 +250,7 @@ async def test_answer_waits_for_a_reader_only_when_much_is_unread() -> None:
     sent: list[bytes] = []
 
     async def send(message: Any) -> None:
+        """Keep what is sent."""
         if message.get("body"):
             await gate.wait()
             sent.append(message["body"])

@@ -185,6 +185,7 @@ async def test_too_large_body_is_refused_while_it_is_read(gateway: Any) -> None:
     read = []
 
     async def endless() -> Any:
+        """Yield more than is read."""
         for _ in range(100):
             read.append(1)
             yield b"x" * 512
@@ -313,6 +314,7 @@ async def test_unknown_exception_is_500_without_details(
     """A defect neither tells nor logs what was in the record."""
 
     def break_down(_record: Any) -> None:
+        """Fail like a defect."""
         raise KeyError(personal_id)
 
     gateway.producer.error = break_down

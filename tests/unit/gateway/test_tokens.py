@@ -155,6 +155,7 @@ async def test_new_key_is_fetched_once_it_is_used(
     rotated = ECKey.generate_key("P-256", auto_kid=True)
 
     async def ask(key: ECKey) -> int:
+        """Return the status of a request with a token of a key."""
         answer = await client.get("/v1/events/e-1", headers=gateway.bearer(key=key))
         return answer.status_code
 
@@ -188,7 +189,10 @@ async def test_gateway_without_keys_answers_503(gateway: Any, event: Make) -> No
     """A token that cannot be checked yet is neither accepted nor called invalid."""
 
     class Away:
+        """An issuer that was never reached."""
+
         async def keys(self, *, renew: bool = False) -> Any:
+            """Fail."""
             raise TargetUnavailableError("away")
 
     gateway.app = create_gateway(
