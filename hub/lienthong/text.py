@@ -1,7 +1,8 @@
-"""Text of a record before its schema is asked: UTF-8, composed (NFC), without control characters.
+"""Text of a record before its schema is asked: composed (NFC), without control characters.
 
 The check runs once over all bytes of a record instead of once for every field, because nearly every record passes it:
-only what the cheap look finds suspicious is parsed and walked through.
+only what a cheap look finds suspicious is parsed and walked through. Suspicious are the lead bytes of C1 controls and
+symbols (c2) and of combining marks (cc, cd), letters that Vietnamese does not have, and escapes of any of them.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from lienthong.errors import DecodeError, ValidationFailedError, Violation
+from lienthong.errors import ValidationFailedError, Violation
 from lienthong.outcome import Finding
 
 NFD_NORMALISED = "nfd_normalised"
@@ -24,15 +25,13 @@ _SAFE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _BOM = b"\xef\xbb\xbf"
 # An escape that can hide a control character, a combining mark or a symbol of a legacy encoding.
 _ESCAPE = re.compile(rb"\\(?:[bf]|u(?:00[01]|007[fF]|00[89aAbB]|03[0-6]))")
-# Lead bytes in UTF-8: C1 controls and legacy symbols (c2), combining marks (cc, cd).
-_LEADS = (b"\xc2", b"\xcc", b"\xcd")
 # Latin letters that Vietnamese does not have, as UTF-8: Ï Ñ Ö Ø Û Þ ï ñ ö ø û.
 _FOREIGN = re.compile(b"\xc3[\x8f\x91\x96\x98\x9b\x9e\xaf\xb1\xb6\xb8\xbb]")
 # Tab, line feed and carriage return are text; other control characters are refused (C0, DEL, C1).
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 # TCVN3 read as Latin-1 (symbols inside words), UTF-8 read as CP1252, CP1258 read as CP1252, VNI.
 _LEGACY = re.compile(
-    "[A-Za-zÀ-ỹ][µ¶·¸¹¨©ª«¬®¾]|[µ¶¸¹¨©ª«¬®][A-Za-z]"
+    "[A-Za-z][µ¸¹¨©ª¬¾]|[µ¸¹¨©ª¬®][a-z]|[A-Za-z][¶·«®×][a-z]"
     "|á[º»]|Ä[‘\x90]|Æ[°¡]|Ã[\u00a0-¿]"
     "|[a-zâêôơưă][ÌÒÞ]"
     "|[aeouyAEOUY][øûïØÛÏåÅ]|[aA][êâùõãÊÂÙÕÃ]|[eE][âùõãÂÙÕÃ]|[ñÑ][aeiouAEIOU]|[öÖ][ôïøùûÔÏØÙÛ]"
@@ -58,39 +57,35 @@ def normalise(data: bytes) -> tuple[bytes, tuple[Finding, ...]]:
         data: Value of a record.
 
     Returns:
-        The same object when nothing had to change. JSON that cannot be parsed comes back unchanged, because the
-        schema says better what is wrong with it.
+        The same object when nothing had to change. What is no UTF-8 or no JSON comes back unchanged: validating says
+        better what is wrong with it. Of decomposed text, Latin letters with combining marks are noticed.
 
     Raises:
-        DecodeError: If it is no UTF-8.
         ValidationFailedError: If a text has a control character, named by field.
     """
     if data.isascii():
-        if b"\x7f" not in data and (b"\\" not in data or not _ESCAPE.search(data)):
-            return data, ()
-        return _walk(data, ())
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise DecodeError("the value is no UTF-8 text; send UTF-8 (NFC)", reason="utf8") from None
-    findings: tuple[Finding, ...] = ()
-    if data.startswith(_BOM):
-        data, text, findings = data[3:], text[1:], (Finding("", BYTE_ORDER_MARK),)
-    suspicious = (
-        any(lead in data for lead in _LEADS)
-        or b"\x7f" in data
-        or (b"\\" in data and _ESCAPE.search(data) is not None)
-        or _FOREIGN.search(data) is not None
-        or not unicodedata.is_normalized("NFC", text)
-    )
-    return _walk(data, findings) if suspicious else (data, findings)
+        suspicious = b"\x7f" in data
+    else:
+        if data.startswith(_BOM):
+            text, findings = _walk(data[3:])
+            return text, (Finding("", BYTE_ORDER_MARK), *findings)
+        suspicious = (
+            b"\xc2" in data
+            or b"\xcc" in data
+            or b"\xcd" in data
+            or b"\x7f" in data
+            or _FOREIGN.search(data) is not None
+        )
+    if suspicious or (b"\\" in data and _ESCAPE.search(data) is not None):
+        return _walk(data)
+    return data, ()
 
 
-def _walk(data: bytes, findings: tuple[Finding, ...]) -> tuple[bytes, tuple[Finding, ...]]:
+def _walk(data: bytes) -> tuple[bytes, tuple[Finding, ...]]:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return data, findings
+        return data, ()
     found: list[Finding] = []
     violations: list[Violation] = []
     for path, text in _texts(document, ""):
@@ -108,7 +103,7 @@ def _walk(data: bytes, findings: tuple[Finding, ...]) -> tuple[bytes, tuple[Find
         )
     if any(finding.rule == NFD_NORMALISED for finding in found):
         data = orjson.dumps(_composed(document))
-    return data, (*findings, *found[:MAX_REPORTED])
+    return data, tuple(found[:MAX_REPORTED])
 
 
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:

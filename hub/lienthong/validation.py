@@ -65,8 +65,18 @@ def validate(spec: SchemaSpec, data: bytes | None, *, reader: bool = False) -> B
         violations = to_violations(error)
     # Raised outside the handler, so that pydantic's error, which holds the input, is not kept as the context.
     if violations[0].rule == "json_invalid":
+        if not _is_utf8(data):
+            raise DecodeError("the value is no UTF-8 text; send UTF-8 (NFC)", reason="utf8")
         raise DecodeError("the value is no JSON document; " + violations[0].remedy, reason="json")
     raise ValidationFailedError(_summary(spec, violations), violations=violations, reason=violations[0].rule)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _summary(spec: SchemaSpec, violations: tuple[Violation, ...]) -> str:

@@ -76,12 +76,10 @@ def make_plan(records: int, dossiers: int, seed: int, rates: DefectRates) -> Pla
     Raises:
         ConfigurationError: If there are more dossiers than events.
     """
-    repeats = round(records * rates.repeated)
+    if dossiers < 1 or records < dossiers:
+        raise ConfigurationError(f"{records} events are not enough for {dossiers} dossiers; ask for one each at least")
+    repeats = min(round(records * rates.repeated), records - dossiers)
     base = records - repeats
-    if dossiers < 1 or base < dossiers:
-        raise ConfigurationError(
-            f"{records} events with {repeats} repeats are not enough for {dossiers} dossiers; ask for more events"
-        )
     draw = stream(seed, "plan")
     each, rest = divmod(base, dossiers)
     sizes = [each] * dossiers
