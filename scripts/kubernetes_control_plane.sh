@@ -100,7 +100,15 @@ down() {
   cd "$folder"
   for name in controllers api etcd; do
     if [ -f "$name.pid" ]; then
-      kill "$(cat "$name.pid")" 2>/dev/null || true
+      local process
+      process=$(cat "$name.pid")
+      kill "$process" 2>/dev/null || true
+      # A server that still holds its port would be taken for the next one.
+      for _ in $(seq 100); do
+        kill -0 "$process" 2>/dev/null || break
+        sleep 0.1
+      done
+      kill -9 "$process" 2>/dev/null || true
       rm -f "$name.pid"
     fi
   done
