@@ -152,11 +152,7 @@ class ParkedState:
         read = record if isinstance(record, Record) else _as_read(record)
         state = read.header(f"{PREFIX}state")
         if state == b"parked":
-            entry = parse_parked(read)
-            # After a crash a record is parked once more; its first place among the waiting ones is the right one.
-            self._lanes.setdefault(read.key, {}).setdefault(entry.id, entry)
-            if entry.review_id:
-                self._reviews.setdefault(entry.review_id, entry)
+            self._park(parse_parked(read))
         elif state == b"closed":
             self._close(read.key, (read.header(f"{PREFIX}id") or b"").decode())
         else:
@@ -212,6 +208,19 @@ class ParkedState:
             for entry in list(lane.values()):
                 if entry.record.topic == topic and entry.record.partition == partition:
                     self._close(key, entry.id)
+
+    def _park(self, entry: ParkedEntry) -> None:
+        # A record that is parked once more, by a crash or for another reason, keeps its place among the waiting ones. A
+        # review stays until it is closed, also when a redelivered record only knows that its key is parked.
+        lane = self._lanes.setdefault(entry.record.key, {})
+        known = lane.get(entry.id)
+        if known is not None and not entry.review_id:
+            return
+        lane[entry.id] = entry
+        if known is not None:
+            self._reviews.pop(known.review_id, None)
+        if entry.review_id:
+            self._reviews[entry.review_id] = entry
 
     def _close(self, key: bytes | None, identifier: str) -> None:
         lane = self._lanes.get(key)

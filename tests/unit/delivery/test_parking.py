@@ -62,6 +62,20 @@ def test_what_waits_holds_its_key_only():
     assert state.find_review("r1") is None
 
 
+def test_a_waiting_record_can_get_its_own_review_without_losing_its_place():
+    """A record that fails when it is released waits where it was, so nothing has to be closed before it is safe."""
+    state = ParkedState()
+    for offset in (7, 8, 9):
+        state.apply(to_parked(_record(b"k", offset), topic=TOPIC, reason=BEHIND, parked_at=AT))
+
+    state.apply(to_parked(_record(b"k", 8), topic=TOPIC, reason="review", parked_at=AT, review_id="r8"))
+    state.apply(to_parked(_record(b"k", 8), topic=TOPIC, reason=BEHIND, parked_at=AT))
+
+    assert [entry.record.offset for entry in state.entries(b"k")] == [7, 8, 9]
+    assert state.find_review("r8").record.offset == 8
+    assert state.entries(b"k")[1].review_id == "r8"
+
+
 def test_a_lost_partition_is_forgotten():
     """What another worker owns now must not be released here."""
     state = ParkedState()
