@@ -43,7 +43,7 @@ MAINTENANCE_PAGE = (
     "<body><h1>Hệ thống đang bảo trì, vui lòng quay lại sau</h1></body></html>"
 )
 _DEFAULT_PAGE = 1_000
-_SHUTDOWN_SECONDS = 0.5
+_SHUTDOWN_SECONDS = 2.0
 #: Given to aiohttp in place of an answer on a connection that is already aborted.
 _BROKEN = 499
 

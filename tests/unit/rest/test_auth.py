@@ -32,7 +32,10 @@ class Issuer:
             token = f"token-{len(self.token_requests)}"
             return httpx.Response(200, json={"access_token": token, "token_type": "Bearer", "expires_in": 600})
         self.calls.append(request.headers.get("authorization"))
+        place = len(self.calls)
         is_accepted = self.accepted is None or request.headers["authorization"] == self.accepted
+        for _ in range(5 * place):
+            await asyncio.sleep(0)
         return httpx.Response(200 if is_accepted else 401)
 
 
@@ -92,7 +95,7 @@ async def test_401_after_renewal_is_the_answer(issuer, clock):
 
 
 async def test_concurrent_401_renew_once(issuer, clock):
-    """Calls that learn together that the token is withdrawn share its successor."""
+    """Calls that learn one after another that the token is withdrawn share its successor."""
     issuer.accepted = "Bearer token-2"
     async with client(issuer, clock) as http:
         await asyncio.gather(*(http.get("/") for _ in range(20)))

@@ -71,7 +71,10 @@ async def test_answer_is_returned():
 
 async def test_no_cookie_is_kept():
     """Calls of two citizens never share a session by accident."""
-    async with running(target()) as url, ClientFactory().create(base_url=url, timeout_seconds=5) as client:
+    async with (
+        running(target()) as url,
+        ClientFactory().create(base_url=url.replace("127.0.0.1", "localhost"), timeout_seconds=5) as client,
+    ):
         for _ in range(2):
             response = await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
     assert response.headers["x-cookie"] == "none"
@@ -109,8 +112,9 @@ async def test_every_fault_of_a_target_is_told_apart(behaviour, kind, reason):
 async def test_answer_that_breaks_off_leaves_a_write_unknown(path):
     """Headers of success without the whole body prove nothing, and a dripping target holds nobody for ever."""
     async with running(target()) as url:
-        with pytest.raises(OutcomeUnknownError):
-            await ask(url, path, is_write=True, timeout_seconds=0.15)
+        async with asyncio.timeout(2):
+            with pytest.raises(OutcomeUnknownError):
+                await ask(url, path, is_write=True, timeout_seconds=0.15)
 
 
 async def test_refused_connection_is_retriable_even_for_a_write(unused_tcp_port):
