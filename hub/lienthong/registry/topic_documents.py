@@ -154,7 +154,7 @@ class PipelineSources(_Document):
 
     Attributes:
         name: Name of the pipeline.
-        sources: Topics without the province.
+        sources: Topics without the province; ``*`` stands for any part, so a new publisher is taken in.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from types import ModuleType
@@ -117,9 +118,9 @@ class TopicCatalogue:
             for topic in document.topics
         ]
         by_name = {topic.name: topic for topic in plain}
-        sources = {pipeline.name: _sources(pipeline, by_name) for pipeline in self.pipelines}
+        self._sources = {pipeline.name: _sources(pipeline, by_name) for pipeline in self.pipelines}
         owned = [
-            _of_pipeline(template, package, pipeline, sources[pipeline.name], profile, names)
+            _of_pipeline(template, package, pipeline, self._sources[pipeline.name], profile, names)
             for package, document in documents.items()
             for template in document.per_pipeline.topics
             for pipeline in self.pipelines
@@ -170,7 +171,7 @@ class TopicCatalogue:
         Args:
             pipeline: A pipeline of this catalogue.
         """
-        return tuple(self.get(source) for source in pipeline.sources)
+        return self._sources[pipeline.name]
 
     def of_pipeline(self, pipeline: str) -> tuple[Topic, ...]:
         """Return the topics that belong to a pipeline.
@@ -246,10 +247,12 @@ def _profile(documents: Mapping[str, CatalogueDocument], environment: str) -> Pr
 
 
 def _sources(pipeline: PipelineSources, topics: Mapping[str, Topic]) -> tuple[Topic, ...]:
-    missing = [source for source in pipeline.sources if source not in topics]
+    missing = [pattern for pattern in pipeline.sources if not any(fnmatchcase(name, pattern) for name in topics)]
     if missing:
         raise CatalogError(f"pipeline {pipeline.name!r} reads {', '.join(missing)}, which no catalogue declares")
-    return tuple(topics[source] for source in pipeline.sources)
+    return tuple(
+        topic for name, topic in topics.items() if any(fnmatchcase(name, pattern) for pattern in pipeline.sources)
+    )
 
 
 def _encryption(declared: Encryption, personal_data: PersonalData, profile: Profile) -> Encryption:

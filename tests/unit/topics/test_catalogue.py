@@ -114,6 +114,19 @@ def test_unknown_source_is_named(build):
         build(per_pipeline={"pipelines": [{"name": "intake", "sources": ["records.land"]}]})
 
 
+def test_pattern_takes_in_every_matching_topic(build, make_topic):
+    """A new publisher's topic is read by intake, and parked records have room for its partitions."""
+    topics = [make_topic(f"inbound.dossier.{system}", partitions=5) for system in ("one-stop", "land")]
+    per_pipeline = {
+        "pipelines": [{"name": "intake", "sources": ["inbound.dossier.*"]}],
+        "topics": [{"kind": "parked", "description": {"vi": "x", "en": "x"}, "max_message_bytes": 1_179_648}],
+    }
+    catalogue = build(topics=[*topics, make_topic("records.dossier")], per_pipeline=per_pipeline)
+
+    assert [topic["name"] for topic in topics] == [topic.name for topic in catalogue.sources(catalogue.pipelines[0])]
+    assert catalogue.get("parked.intake").partitions == 5
+
+
 def test_missing_topic_is_named(build):
     """Asking for a topic that nobody declares says what to do."""
     with pytest.raises(CatalogError, match=r"no catalogue declares the topic 'records\.land'"):

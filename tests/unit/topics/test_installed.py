@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from lienthong.cli.topics import topics
+from lienthong.pipeline.definitions import load_pipelines
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.registry.topic_lint import lint
 from lienthong.registry.topic_reference import reference
@@ -36,6 +37,17 @@ def test_shipped_catalogue_has_every_topic_that_the_hub_writes():
     }
 
     assert set() == needed - {topic.full_name for topic in catalogue}
+
+
+def test_catalogue_and_pipelines_agree_on_sources():
+    """A pipeline's own topics are laid out for the topics that it really reads."""
+    names = TopicNames("hue")
+    catalogue = TopicCatalogue.installed(names, "development")
+    read = {name: set(pipeline.topics) for name, pipeline in load_pipelines(names, "development").items()}
+
+    assert read == {
+        pipeline.name: {topic.full_name for topic in catalogue.sources(pipeline)} for pipeline in catalogue.pipelines
+    }
 
 
 def test_reference_page_is_current():
