@@ -89,7 +89,7 @@ def _topic(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def _catalogue(partitions: int = 4, **changes: Any) -> TopicCatalogue:
+def _catalogue(partitions: int = 4, province: str = "hue", **changes: Any) -> TopicCatalogue:
     document = parse_document(
         {
             "version": 1,
@@ -100,7 +100,7 @@ def _catalogue(partitions: int = 4, **changes: Any) -> TopicCatalogue:
         },
         "test",
     )
-    return TopicCatalogue({"core": document}, TopicNames("hue"), "development")
+    return TopicCatalogue({"core": document}, TopicNames(province), "development")
 
 
 @pytest.fixture
@@ -258,6 +258,13 @@ def test_unmanaged_topics_of_the_province_are_listed(cluster):
         cluster.topics[name] = ClusterTopic(name, 1, 1)
 
     assert TopicAdmin(cluster).plan(_catalogue()).unmanaged == ("hue.old",)
+
+
+def test_kafkas_own_topics_are_nobodys(cluster):
+    """A hub without a province sees every topic of the cluster, but not Kafka's internal ones."""
+    cluster.topics["__consumer_offsets"] = ClusterTopic("__consumer_offsets", 50, 1)
+
+    assert TopicAdmin(cluster).plan(_catalogue(province="")).unmanaged == (_SPREAD, _KEYED)
 
 
 def test_two_processes_may_create_at_once():
