@@ -53,7 +53,8 @@ def of_snapshot(model: DossierSnapshotV1) -> tuple[Finding, ...]:
         found.append(Finding("tech_id", "missing_for_online"))
     if model.supplements and len(model.supplements) > 1:
         found.append(Finding("supplements", "second_round_counts_as_late"))
-    if not dossier_code_day_exists(model.dossier_code):
+    end_of_day = model.dossier_code.rindex("-")
+    if model.dossier_code[end_of_day - 2 : end_of_day] > "28" and not dossier_code_day_exists(model.dossier_code):
         found.append(Finding("dossier_code", "day_not_in_calendar"))
     if model.status in _ENDS:
         _end(found, model)

@@ -60,6 +60,9 @@ _OLD_PROVINCES: Final = (
 PROVINCE_PARTS: Final = frozenset(f"{code:03}" for code in _OLD_PROVINCES)
 #: Province parts that belong to nobody; generated people have only these.
 GENERATED_PARTS: Final = frozenset({"000", "999"})
+_KNOWN_PARTS: Final = PROVINCE_PARTS | GENERATED_PARTS
+_FEMALE_DIGITS: Final = "13579"
+_CENTURIES: Final = {str(digit): str(19 + digit // 2) for digit in range(10)}
 
 
 def check_identifier_value(value: str, info: ValidationInfo) -> str:
@@ -148,14 +151,13 @@ def personal_id_discrepancies(value: str, birth_date: str | None, gender: str | 
         ``domain-rules.md`` 14; structure PPP G YY RRRRRR.
     """
     found = []
-    province = value[:3]
-    if province not in PROVINCE_PARTS and province not in GENERATED_PARTS:
+    if value[:3] not in _KNOWN_PARTS:
         found.append("unknown_province_part")
-    digit = ord(value[3]) - 48
-    if gender is not None and (digit & 1) != (gender == "female"):
+    digit = value[3]
+    if gender is not None and (digit in _FEMALE_DIGITS) != (gender == "female"):
         found.append("gender_mismatch")
     if birth_date is not None:
-        if birth_date[:2] != str(19 + digit // 2):
+        if birth_date[:2] != _CENTURIES[digit]:
             found.append("century_mismatch")
         if birth_date[2:4] != value[4:6]:
             found.append("birth_year_mismatch")
