@@ -71,13 +71,15 @@ class Pseudonymizer:
         """Return what a key file defines, one ``v1:<base64>`` a line.
 
         Args:
-            path: A file that only its owner can read.
+            path: A file that only its owner can read; one of another owner, such as a secret that Kubernetes mounted,
+                may be readable by one of our groups.
 
         Raises:
             ConfigurationError: If the file is missing, readable by others or has another form.
         """
         try:
-            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            status = path.stat()
+            if stat.S_IMODE(status.st_mode) & (0o077 if status.st_uid == os.geteuid() else 0o037):
                 raise ConfigurationError(f"others can read the key file {path}; run `chmod 600 {path}`")
             lines = path.read_text(encoding="ascii").split("\n")
         except OSError as error:

@@ -1,11 +1,14 @@
 """Values that cannot work are refused before anything reaches a cluster."""
 
+import os
 import re
 
 import pytest
 import yaml
 
+from lienthong.errors import ConfigurationError
 from lienthong.plugins import load_all
+from lienthong.pseudonym import Pseudonymizer
 from lienthong.registry.topics import TopicCatalogue
 from lienthong.topic_names import TopicNames
 
@@ -143,6 +146,21 @@ def test_chart_has_the_version_of_the_package(chart):
 
     assert version is not None
     assert version[1] == described["appVersion"]
+
+
+@pytest.mark.parametrize(("mode", "is_accepted"), [(0o440, True), (0o444, False), (0o460, False)])
+def test_mounted_key_file_is_accepted(tmp_path, monkeypatch, mode, is_accepted):
+    """A mounted secret belongs to root and is readable by the pod's group: the hub takes it, and nothing wider."""
+    file = tmp_path / "pseudonym.key"
+    Pseudonymizer.create_file(file)
+    file.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+
+    if is_accepted:
+        assert Pseudonymizer.from_file(file)
+    else:
+        with pytest.raises(ConfigurationError):
+            Pseudonymizer.from_file(file)
 
 
 def _definition(name):
