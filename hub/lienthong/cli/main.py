@@ -83,9 +83,9 @@ def root(ctx: click.Context, config_file: Path | None) -> None:
 def main() -> None:
     """Run the command line and end with its exit code: 0 done, 1 failed, 2 usage, 70 fatal, 78 configuration."""
     try:
-        root(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without standalone mode click returns the code of an exit instead of raising it.
+        code = root(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import confluent_kafka.admin
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 
 from lienthong.kafka.reader import Place, TopicReader, error_of, to_error
 
@@ -90,20 +90,19 @@ class ClusterView:
         places = self.partitions(topics)
         if not places:
             return {}
-        request = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
-        doing = f"read the offsets of group {group}"
+        # A consumer waits for a coordinator that is still loading, which the admin client reports as an error. It is
+        # never assigned anything, so it does not join the group.
+        consumer = Consumer({**self._configuration, "group.id": group, "enable.auto.commit": False})
         try:
-            futures = self._admin.list_consumer_group_offsets([request], request_timeout=self._timeout_seconds)
-            answer = futures[group].result()
+            answer = consumer.committed([TopicPartition(*place) for place in places], self._timeout_seconds)
         except KafkaException as error:
-            cause = error.args[0] if error.args else None
-            if isinstance(cause, KafkaError) and cause.code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise error_of(error, doing) from error
+            raise error_of(error, f"read the offsets of group {group}") from error
+        finally:
+            consumer.close()
         found: dict[Place, Committed] = {}
-        for item in answer.topic_partitions or ():
+        for item in answer:
             if item.error is not None:
-                raise to_error(item.error, doing)
+                raise to_error(item.error, f"read the offsets of group {group}")
             if item.offset >= 0:
                 found[Place(item.topic, item.partition)] = Committed(item.offset, item.metadata or "")
         return found

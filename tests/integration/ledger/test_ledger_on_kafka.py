@@ -31,6 +31,7 @@ from lienthong.ledger.store import LedgerStore
 from lienthong.receipt import Receipt, ReceiptBatch
 from lienthong.record import OutgoingRecord
 from lienthong.topic_names import TopicNames
+from lienthong.transport import commit_metadata
 
 pytestmark = pytest.mark.kafka
 WAIT_SECONDS = 20
@@ -79,10 +80,11 @@ class Hub:
         batch = ReceiptBatch(PIPELINE, self.topics[0], partition, AT, receipts)
         self.write([receipt.encode(batch, self.names.receipts)])
 
-    def commit(self, offset: int) -> None:
-        """Commit the watermark of partition 0."""
+    def commit(self, offset: int, *settled: tuple[int, int]) -> None:
+        """Commit the watermark of partition 0, with what is settled above it."""
+        text = commit_metadata.encode(offset, settled)
         consumer = Consumer({"bootstrap.servers": self.settings.bootstrap_servers, "group.id": self.group})
-        consumer.commit(offsets=[TopicPartition(self.topics[0], 0, offset)], asynchronous=False)
+        consumer.commit(offsets=[TopicPartition(self.topics[0], 0, offset, text)], asynchronous=False)
         consumer.close()
 
     def forget_before(self, topic: str, partition: int, offset: int) -> None:
@@ -237,6 +239,20 @@ async def test_reconciliation_is_green_and_a_planted_loss_turns_it_red(hub: Hub,
     assert [row.id for row in item.open["in_flight"].listed] == ["id-3"]
     assert not red.is_balanced
     assert red.pipelines[0].lost.listed == [(SOURCE, "id-2", hub.topics[0], 0, 2)]
+
+
+async def test_what_the_commit_says_above_the_watermark_counts(hub: Hub, store: LedgerStore) -> None:
+    """A record that a restarted worker will skip needs a receipt, though the watermark is below it."""
+    hub.publish("id-0", "id-1", "id-2")
+    hub.settle(_receipt("id-0", 0))
+    hub.commit(1, (2, 2))
+    rebuild(hub.view, store, hub.names)
+
+    report = await reconcile([hub], hub.view, store, hub.names.receipts, SystemClock())
+
+    (item,) = report.pipelines
+    assert [row.id for row in item.open["in_flight"].listed] == ["id-1"]
+    assert [row.id for row in item.lost.listed] == ["id-2"]
 
 
 async def test_aborted_transactions_are_neither_accepted_nor_lost(hub: Hub, store: LedgerStore) -> None:

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import delete
 
 from lienthong.cli import ledger as module
-from lienthong.cli.main import root
+from lienthong.cli.main import main, root
 from lienthong.ledger import models
 from lienthong.ledger.report import Gap, Listing, Located, PipelineReport, Report
 
@@ -54,6 +54,22 @@ def test_trace_of_something_unknown_fails(sqlite_feeder: Any, config_file: Path)
 
     assert result.exit_code == 1
     assert "nothing is known" in result.stderr
+
+
+def test_the_exit_code_reaches_the_shell(
+    sqlite_feeder: Any, config_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The program's own entry point ends with what the command said."""
+    sqlite_feeder.apply(sqlite_feeder.batch(sqlite_feeder.receipt("id-1", "delivered")))
+    codes = []
+    for wanted in ("nobody", "id-1"):
+        monkeypatch.setattr("sys.argv", ["lienthong", "--config", str(config_file), "trace", wanted])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        codes.append(caught.value.code)
+
+    assert codes == [1, 0]
+    assert "nothing is known" in capsys.readouterr().err
 
 
 def test_verify_tells_the_heads_and_every_break(sqlite_feeder: Any, config_file: Path) -> None:
