@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NoReturn
+from typing import NoReturn
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
@@ -129,16 +129,17 @@ def parse_lookup(body: bytes, *, procedure: str, actor: str) -> list[Citizen]:
         RejectedByTargetError: The database refuses the question.
     """
     root = _parse(body)
-    code = next((_text(item) for item in root.iter() if _name(item) in {"errorCode", "MaLoi"}), "")
-    fault = next((item for item in root.iter() if _name(item) == "Fault"), None)
-    if code or fault is not None:
-        _refuse(code, fault, procedure=procedure, actor=actor)
+    if holds_fault(body):
+        code = next((_text(item) for item in root.iter() if _name(item) in {"errorCode", "MaLoi"}), "")
+        fault = next((item for item in root.iter() if _name(item) == "Fault"), None)
+        if code or fault is not None:
+            _refuse(code, fault, procedure=procedure, actor=actor)
     content = next((item for item in root if _name(item) == "Body"), None)
     if _name(root) != "Envelope" or content is None:
         raise TargetUnavailableError("the answer is no SOAP envelope; the call is repeated later", reason="no_envelope")
     if len(content) and not _is_collection(content[0]):
         raise TargetUnavailableError("the answer is of an unknown kind; the call is repeated later", reason="unknown")
-    return [_citizen(item) for item in content.iter() if _name(item) == "CongDan"]
+    return [_citizen(item) for item in content.iter() if item.tag.endswith("CongDan") and _name(item) == "CongDan"]
 
 
 def holds_fault(body: bytes) -> bool:
@@ -237,8 +238,9 @@ def _disclosed(children: dict[str, Element]) -> Iterator[str]:
             yield name
 
 
-def _name(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
+def _name(element: Element) -> str:
+    tag = element.tag
+    return tag[tag.rfind("}") + 1 :]
 
 
 def _text(element: Element | None) -> str:

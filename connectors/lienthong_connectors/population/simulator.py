@@ -172,8 +172,10 @@ def _read(body: bytes, *, is_strict: bool) -> tuple[str, dict[str, str]]:
     if _name(question) != LOOKUP:
         raise _Refusal(500, "Client", "OPERATION")
     fields = {_name(child): (child.text or "").strip() for child in question}
-    missing = any(not fields.get(name) or len(fields[name]) > limit for name, limit in _REQUIRED.items())
-    if missing or not (fields.get("SoDinhDanh") or fields.get("SoCMND")):
+    for name, limit in _REQUIRED.items():
+        if not 0 < len(fields.get(name, "")) <= limit:
+            raise _Refusal(500, "Client", "FIELD")
+    if not (fields.get("SoDinhDanh") or fields.get("SoCMND")):
         raise _Refusal(500, "Client", "FIELD")
     if is_strict and (list(fields)[:4] != _FIRST or not _is_born(question)):
         raise _Refusal(500, "Client", "FIELD")
@@ -208,5 +210,6 @@ def _xml(text: str, status: int = 200) -> web.Response:
     return web.Response(body=text.encode(), status=status, content_type="text/xml", charset="utf-8")
 
 
-def _name(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
+def _name(element: Element) -> str:
+    tag = element.tag
+    return tag[tag.rfind("}") + 1 :]

@@ -1,3 +1,5 @@
+"""A simulated population database and the real connector in front of it."""
+
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace

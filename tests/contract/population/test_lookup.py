@@ -1,3 +1,5 @@
+"""The connector over real HTTP against its simulator."""
+
 import json
 import traceback
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""Configuration, secrets and the agreement."""
+
 from datetime import date, timedelta
 
 import pytest

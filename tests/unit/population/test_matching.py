@@ -1,3 +1,5 @@
+"""Whether two spellings are one person."""
+
 import unicodedata
 
 import pytest

@@ -1,3 +1,5 @@
+"""Envelopes out and in."""
+
 import pytest
 from defusedxml.ElementTree import fromstring
 

@@ -1,3 +1,5 @@
+"""Headers, digest and what carries a refusal."""
+
 import httpx
 import pytest
 
@@ -14,6 +16,7 @@ async def carry(response, **settings):
     seen = []
 
     def answer(request):
+        """Note the request and answer it."""
         seen.append(request)
         return response
 

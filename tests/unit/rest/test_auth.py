@@ -1,3 +1,5 @@
+"""Client credentials without a network."""
+
 import asyncio
 from base64 import b64encode
 from urllib.parse import parse_qs

@@ -1,3 +1,5 @@
+"""Clients against a target on the loopback address."""
+
 import asyncio
 import ssl
 

@@ -1,3 +1,5 @@
+"""The table from failures to errors."""
+
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -53,7 +55,7 @@ def test_subclass_of_a_known_exception_is_resolved_by_its_base():
     """A more specific exception of a later release keeps the meaning of its base."""
 
     class LaterError(httpx.ConnectError):
-        pass
+        """An exception that httpx does not have yet."""
 
     assert error_for_exception(LaterError("x"), is_write=True).reason == "connection_refused"
 

@@ -1,3 +1,5 @@
+"""The common part of simulators, and the fake clock."""
+
 import asyncio
 import json
 import signal
