@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from lienthong.config.loader import load
+from lienthong.plugins import load_one
 
 pytestmark = pytest.mark.helm
 _CHART = Path(__file__).parents[3] / "helm" / "lienthong"
@@ -149,7 +150,7 @@ def test_disruption_budget_for_what_has_copies(objects):
 
 
 def test_configuration_loads_with_the_secrets_that_are_mounted(objects, tmp_path):
-    """Every process finds a configuration that the real loader accepts, with only its own secrets mounted."""
+    """Loader and connectors accept every process's configuration, with only its own secrets mounted."""
     maps = _of_kind(objects, "ConfigMap")
     for name, pod in _pods(objects):
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
@@ -165,6 +166,8 @@ def test_configuration_loads_with_the_secrets_that_are_mounted(objects, tmp_path
         settings = load(file, {})
         assert settings.province == "hue"
         assert settings.metrics_port == 9464
+        for connector, config in settings.connectors.items():
+            assert load_one("lienthong.connectors", connector).config.model_validate(config)
 
 
 def _create_secret_files(tree, mounted, root):
