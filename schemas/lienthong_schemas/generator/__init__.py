@@ -116,5 +116,6 @@ __all__ = [
     "expect",
     "generate",
     "read_truth",
+    "render",
     "write_truth",
 ]

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from lienthong_schemas.generator.names import full_name
-from lienthong_schemas.generator.places import COMMUNES, STREETS, Commune
+from lienthong_schemas.generator.places import COMMUNES, PROVINCE_CODE, STREETS, Commune
 
 _SERIALS: Final = 1_000_000
 #: Has no factor in common with the number of serials, so that every index gets its own.
@@ -88,5 +88,5 @@ def register_row(
         "full_name": full_name_there or someone.full_name,
         "birth": birth_there or someone.birth.strftime("%Y%m%d"),
         "gender": someone.gender,
-        "address": {"unit": someone.commune.code, "detail": someone.detail},
+        "address": {"province": PROVINCE_CODE, "commune": someone.commune.code, "detail": someone.detail},
     }

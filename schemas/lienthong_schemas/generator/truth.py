@@ -43,6 +43,8 @@ class EventTruth:
         intake: Outcome in ``intake``, or None when it does not get there.
         verify: Outcome in ``verify-dossier``, or None.
         deliver: Outcome in ``deliver-dossier``, or None.
+        status: State of the dossier that the event tells.
+        occurred_at: When it happened, ISO 8601; with the state it names one step at a target that knows no sequence.
     """
 
     source: str
@@ -57,6 +59,8 @@ class EventTruth:
     intake: str | None
     verify: str | None
     deliver: str | None
+    status: str
+    occurred_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ def expect(dossier: Dossier) -> tuple[list[EventTruth], DossierTruth]:
                 intake=intake,
                 verify=verify,
                 deliver=deliver,
+                status=event.status,
+                occurred_at=event.moment.isoformat(),
             )
         )
     return events, DossierTruth(

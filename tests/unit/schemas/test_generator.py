@@ -1,6 +1,7 @@
 """The generator: the same seed gives the same bytes, people who cannot exist, and the defects that were asked for."""
 
 import json
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from itertools import pairwise
@@ -17,7 +18,7 @@ from lienthong_schemas.findings import of_snapshot
 from lienthong_schemas.generator import DefectRates, Scenario, generate
 from lienthong_schemas.generator.defects import INVALID, KINDS
 from lienthong_schemas.identifiers import GENERATED_PARTS, personal_id_discrepancies
-from lienthong_schemas.names import compare_names
+from lienthong_schemas.names import name_key
 
 RECORDS = 2_000
 REGISTRY = SchemaRegistry(SCHEMAS)
@@ -124,11 +125,11 @@ def test_the_register_agrees_with_the_verification_stated(scenario):
         elif dossier.verification in {"match", "mismatch"}:
             value = owner["identifiers"][0]["value"]
             assert value in {row["personal_id"], row["old_id"]}
-            same_name = compare_names(owner["full_name"], row["full_name"]) != "different"
+            ours, theirs = (name_key(name).replace("Y", "I") for name in (owner["full_name"], row["full_name"]))
             birth = owner["birth_date"].replace("-", "")
             length = min(len(birth), len(row["birth"]))
             same_birth = birth[:length] == row["birth"][:length]
-            assert (same_name and same_birth) == (dossier.verification == "match")
+            assert (ours == theirs and same_birth) == (dossier.verification == "match")
 
 
 def test_harmless_variety_occurs(scenario):
@@ -190,6 +191,7 @@ def test_no_attribute_or_repr_holds_a_person(scenario, events):
     shown += "".join(map(repr, scenario.each_dossier()))
 
     assert not [secret for secret in names | numbers if secret in shown]
+    assert not re.search(r"(?<![0-9])[0-9]{12}(?![0-9])", shown)
 
 
 @pytest.mark.parametrize(("records", "dossiers"), [(3, 5), (10, 0)])
