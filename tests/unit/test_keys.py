@@ -153,3 +153,20 @@ def test_processes_agree_on_the_keys(path):
 
     assert all(each == found[0] for each in found)
     assert len(set(found[0].values())) == 200
+
+
+def test_who_is_late_uses_the_other_ones_key(path, keys, monkeypatch):
+    """Two workers that look for the same new person at the same moment must not replace each other's key."""
+    late = FileKeyProvider(path, FakeClock())
+    look, looks = late._find, []
+    first = keys.key_for("s-1")
+
+    def find(subjects):
+        looks.append(1)
+        return look(subjects) if len(looks) > 1 else {}
+
+    monkeypatch.setattr(late, "_find", find)
+
+    assert late.key_for("s-1") == first
+    assert keys.key_for("s-1") == first
+    late.close()

@@ -151,7 +151,7 @@ async def test_a_late_success_does_not_close_an_open_circuit(breaker, clock):
 
     breaker.succeeded(early)
 
-    assert breaker.state is OPEN
+    assert (breaker.state, breaker.consecutive_failures) == (OPEN, 3)
 
 
 @pytest.mark.parametrize("end", ["cancelled", "configuration"])

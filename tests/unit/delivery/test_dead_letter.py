@@ -83,11 +83,11 @@ def test_violations_are_named_by_field_and_rule():
 
 def test_text_of_foreign_errors_is_not_kept():
     """A library's message may quote the record."""
-    outgoing = _letter(error=KeyError(PERSONAL_ID))
+    outgoing = _letter(error=KeyError("Nguyen Van A"))
     letter = parse(_read(outgoing))
 
     assert (letter.code, letter.type) == ("unknown", "KeyError")
-    assert not any(PERSONAL_ID.encode() in raw for _, raw in outgoing.headers)
+    assert not any(b"Nguyen" in raw for _, raw in outgoing.headers)
 
 
 def test_nothing_personal_reaches_key_or_headers():

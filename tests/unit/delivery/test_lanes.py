@@ -243,6 +243,42 @@ async def test_a_handler_that_ends_in_spite_of_cancellation_counts_as_ended(cloc
     assert done == [0, 1, 2]
 
 
+async def test_the_next_item_does_not_inherit_a_cancellation(clock):
+    """Time limits inside the next call work, because its task is not taken for one that is being cancelled."""
+    seen = []
+
+    async def handler(item):
+        seen.append((item, asyncio.current_task().cancelling()))
+        if item == 0:
+            await asyncio.Event().wait()
+
+    lanes = LaneDispatcher(handler, clock, max_in_flight=1)
+    for number in range(2):
+        await lanes.submit(number, "a")
+    await _settle()
+    lanes.cancel(lambda item: item == 0, running=True)
+    await _settle()
+
+    assert seen == [(0, 0), (1, 0)]
+
+
+async def test_revoked_items_that_wait_for_room_are_dropped_too():
+    """A submitter of a revoked partition is let go, and its item never reaches a handler."""
+    handler = Handler(1)
+    lanes = LaneDispatcher(handler, FakeClock(), max_in_flight=1, max_queued=1)
+    tasks = [asyncio.ensure_future(lanes.submit((key, 1), key)) for key in ("kept", "queued", "revoked", "other")]
+    await _settle()
+
+    assert lanes.cancel(lambda item: item[0] == "revoked") == [("revoked", 1)]
+    await _settle()
+    assert [task.done() for task in tasks] == [True, True, True, False]
+    while handler.open:
+        handler.release_all()
+        await _settle()
+
+    assert [key for key, _ in handler.done] == ["kept", "queued", "other"]
+
+
 async def test_a_handler_may_cancel_its_own_kind():
     """Cancelling from inside a handler never hits the item that the same worker takes next."""
     done = []

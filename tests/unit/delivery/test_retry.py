@@ -119,6 +119,14 @@ async def test_failures_of_the_target_do_not_use_up_the_records_attempts():
     assert await _retrier(clock, max_attempts=3).run(script) == ("done", 13)
 
 
+async def test_an_outage_longer_than_max_elapsed_does_not_end_a_record():
+    """Time in which the target was away is no reason to give up a record that failed once by itself."""
+    clock = FakeClock()
+    script = Script(RetriableError("locked"), *[TargetUnavailableError("away")] * 10)
+
+    assert await _retrier(clock, max_attempts=2, max_elapsed="5s").run(script) == ("done", 12)
+
+
 async def test_the_last_wait_ends_at_the_limit():
     """The wait before the last call is cut so that the call happens exactly at max_elapsed."""
     clock, script = FakeClock(), Script(*[RetriableError("locked")] * 9)
