@@ -1,10 +1,14 @@
-"""Writes to Kafka whose acknowledgement is awaited."""
+"""Writes to Kafka whose acknowledgement is awaited.
+
+librdkafka hands delivery reports out in ``poll``. It is called on the event loop: a thread of its own would have to win
+Python's global lock once for every report, against a loop that is busy with the next records.
+"""
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as NativeProducer
 
@@ -13,7 +17,9 @@ from lienthong.errors import BrokerUnavailableError, FatalError, LienthongError,
 from lienthong.kafka.settings import producer_configuration
 from lienthong.record import OutgoingRecord
 
-_POLL_SECONDS = 0.1
+log = structlog.get_logger(__name__)
+
+_POLL_SECONDS = 0.002
 _FULL_WAIT_SECONDS = 0.01
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 
@@ -35,17 +41,16 @@ def to_error(error: KafkaError, topic: str) -> LienthongError:
 
 
 class PendingWrites:
-    """Counts the delivery reports of one batch; the callback runs in the poll thread.
+    """Counts the delivery reports of one batch.
 
     Args:
         loop: Where the batch is awaited.
         size: Number of records.
     """
 
-    __slots__ = ("_future", "_loop", "_open", "first_error")
+    __slots__ = ("_future", "_open", "first_error")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
-        self._loop = loop
         self._future: asyncio.Future[None] = loop.create_future()
         self._open = size
         self.first_error: LienthongError | None = None
@@ -63,7 +68,7 @@ class PendingWrites:
             self.first_error = to_error(error, message.topic())
         self._open -= 1
         if not self._open:
-            self._wake()
+            self._finish()
 
     def refuse(self, error: LienthongError, number: int) -> None:
         """Count records that were never handed to librdkafka.
@@ -76,12 +81,7 @@ class PendingWrites:
             self.first_error = error
         self._open -= number
         if not self._open:
-            self._wake()
-
-    def _wake(self) -> None:
-        # A closed loop means that nobody waits any more.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._finish)
+            self._finish()
 
     def _finish(self) -> None:
         if not self._future.done():
@@ -106,17 +106,17 @@ class AcknowledgedProducer:
     def __init__(self, settings: KafkaSettings, *, client_id: str, overrides: dict[str, Any] | None = None) -> None:
         self._configuration = {**producer_configuration(settings, client_id), **(overrides or {})}
         self._producer: Any = None
-        self._thread: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._polling: asyncio.Task[None] | None = None
+        self._has_work = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self) -> None:
         """Create the client; the broker need not be there yet."""
         if self._producer is not None:
             return
         self._producer = NativeProducer(self._configuration)
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._poll, name="lienthong-producer", daemon=True)
-        self._thread.start()
+        self._polling = asyncio.create_task(self._poll())
 
     async def stop(self, timeout_seconds: float = 10.0) -> None:
         """Wait for what is under way, then release the client.
@@ -124,12 +124,14 @@ class AcknowledgedProducer:
         Args:
             timeout_seconds: After it, what is not acknowledged is given up; its ``send`` has failed or was cancelled.
         """
-        if self._producer is None:
+        if self._producer is None or self._polling is None:
             return
-        await asyncio.to_thread(self._producer.flush, timeout_seconds)
-        self._stopping.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, 5.0)
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_seconds)
+        except TimeoutError:
+            log.warning("writes_given_up", records=len(self._producer))
+        self._polling.cancel()
+        await asyncio.gather(self._polling, return_exceptions=True)
         self._producer = None
 
     async def send(self, records: Sequence[OutgoingRecord]) -> None:
@@ -197,6 +199,8 @@ class AcknowledgedProducer:
     async def _hand_over(self, records: Sequence[OutgoingRecord], batch: PendingWrites) -> None:
         if self._producer is None:
             raise FatalError("the producer was not started")
+        self._idle.clear()
+        self._has_work.set()
         produce = self._producer.produce
         on_delivery = batch.on_delivery
         for index, record in enumerate(records):
@@ -219,6 +223,8 @@ class AcknowledgedProducer:
         """Hand over one record; wait while the queue is full, because the broker is slower than we are."""
         if self._producer is None:
             raise FatalError("the producer was not started")
+        self._idle.clear()
+        self._has_work.set()
         topic, key, value, headers, partition = record
         while True:
             try:
@@ -230,6 +236,12 @@ class AcknowledgedProducer:
             else:
                 return None
 
-    def _poll(self) -> None:
-        while not self._stopping.is_set():
-            self._producer.poll(_POLL_SECONDS)
+    async def _poll(self) -> None:
+        while True:
+            await self._has_work.wait()
+            self._producer.poll(0)
+            if len(self._producer):
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                self._has_work.clear()
+                self._idle.set()

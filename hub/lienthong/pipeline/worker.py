@@ -1,9 +1,9 @@
 """Runs one pipeline in one process until it is told to stop or fails."""
 
 import asyncio
+import gc
 import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +49,7 @@ def run(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None = Non
 
 
 async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None, clock: Clock) -> None:
+    tune_garbage_collector()
     metrics = Metrics()
     health = Health(clock, required=("partitions",))
     engine = build_engine(settings, pipeline, clock, metrics)
@@ -73,6 +74,15 @@ async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | No
     failure = app.failure or app.crash_reason
     if failure is not None:
         raise failure
+
+
+def tune_garbage_collector() -> None:
+    """Let the cyclic collector run seldom: slices make many objects and hardly a cycle.
+
+    Measured on intake: with Python's default of 700 objects the collector takes a fifth of the time.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 class _Announcement:
@@ -133,12 +143,3 @@ async def _sample(
         known = set(assignments)
         metrics.set_in_flight(pipeline.name, sum(item.in_flight for item in assignments.values()))
         await clock.sleep(_SAMPLE_SECONDS)
-
-
-def worker_name(pipeline: Pipeline) -> str:
-    """Return a name for this worker in logs.
-
-    Args:
-        pipeline: Which pipeline.
-    """
-    return f"{pipeline.name}@{socket.gethostname()}:{os.getpid()}"
