@@ -1,6 +1,7 @@
 """One assigned partition, shared by the poll thread and the event loop."""
 
 import threading
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -101,7 +102,7 @@ class Assignment:
             if not self._skip:
                 return None
             known = [self._is_known(offset) for offset in offsets]
-            if offsets[-1] > self._skip[-1][1]:
+            if offsets[-1] >= self._skip[-1][1]:
                 self._skip = []
             if not any(known):
                 return None
@@ -139,10 +140,18 @@ class Assignment:
         """Return what a commit should say now."""
         with self._lock:
             offset = self._watermark.position
-            return Progress(offset, commit_metadata.encode(offset, self._watermark.settled_ranges()))
+            ranges = [*self._watermark.settled_ranges(), *self._still_skipped()]
+            return Progress(offset, commit_metadata.encode(offset, ranges))
 
     def _is_known(self, offset: int) -> bool:
-        return any(first <= offset <= last for first, last in self._skip)
+        index = bisect_right(self._skip, (offset, offset)) if self._skip else 0
+        # The range that begins at this very offset sorts behind the probe when it is longer than one.
+        return any(first <= offset <= last for first, last in self._skip[max(0, index - 1) : index + 1])
+
+    def _still_skipped(self) -> list[tuple[int, int]]:
+        """Return what an earlier owner settled and this one has not read yet: a commit without it would erase it."""
+        end = self._watermark.end
+        return [(max(first, end), last) for first, last in self._skip if last >= end]
 
 
 class Slice:

@@ -4,14 +4,23 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 
+#: Slices above the watermark that may be settled before they are merged; one blocking key must not fill the memory.
+_MERGE_AFTER = 64
+
+
 class _Slice:
     """Offsets that were delivered together; ``open`` is None until one of them settles alone."""
 
     __slots__ = ("offsets", "open")
 
-    def __init__(self, offsets: Sequence[int]) -> None:
+    def __init__(self, offsets: Sequence[int], opened: set[int] | None = None) -> None:
         self.offsets = offsets
-        self.open: set[int] | None = None
+        self.open = opened
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left open; only first and last offset matter then."""
+        return self.open is not None and not self.open
 
 
 class Watermark:
@@ -27,11 +36,13 @@ class Watermark:
         ``position`` never passes an offset that was delivered and is not settled.
     """
 
-    __slots__ = ("_slices", "_start", "in_flight")
+    __slots__ = ("_merge_at", "_reached", "_slices", "_start", "in_flight")
 
     def __init__(self, committed: int) -> None:
         self._start = committed
         self._slices: deque[_Slice] = deque()
+        self._reached = committed
+        self._merge_at = _MERGE_AFTER
         #: Records that are delivered and not settled.
         self.in_flight = 0
 
@@ -55,6 +66,12 @@ class Watermark:
     def oldest(self) -> int | None:
         """The offset that holds the watermark back, or None."""
         return None if self.is_idle else self.position
+
+    @property
+    def end(self) -> int:
+        """The offset after everything that was delivered or is known to be a gap."""
+        delivered = self._slices[-1].offsets[-1] + 1 if self._slices else self._start
+        return max(delivered, self._reached)
 
     def delivered(self, offsets: Sequence[int]) -> None:
         """Note records that were handed to the pipeline.
@@ -93,6 +110,7 @@ class Watermark:
             before = len(delivered.open)
             delivered.open -= mine
             self.in_flight -= before - len(delivered.open)
+            self._shorten(delivered)
         self._advance()
 
     def settle_slice(self, first: int) -> None:
@@ -106,17 +124,18 @@ class Watermark:
                 remaining = len(delivered.offsets) if delivered.open is None else len(delivered.open)
                 self.in_flight -= remaining
                 delivered.open = set()
+                self._shorten(delivered)
                 break
         self._advance()
 
     def idle_position(self, position: int) -> None:
-        """Close a trailing gap: nothing is in flight and the consumer has read on to here.
+        """Close a trailing gap as soon as nothing is in flight: the consumer has read on to here.
 
         Args:
-            position: The consumer's own position.
+            position: The consumer's own position; everything delivered below it was noted before.
         """
-        if self.is_idle and position > self._start:
-            self._start = position
+        self._reached = max(self._reached, position)
+        self._advance()
 
     def settled_ranges(self) -> list[tuple[int, int]]:
         """Return settled offsets above the watermark as inclusive ranges, lowest first.
@@ -127,6 +146,9 @@ class Watermark:
         current: tuple[int, int] | None = None
         position = self.position
         for delivered in self._slices:
+            if delivered.is_settled:
+                current = (current[0] if current else delivered.offsets[0], delivered.offsets[-1])
+                continue
             for offset in delivered.offsets:
                 if offset < position:
                     continue
@@ -142,5 +164,24 @@ class Watermark:
 
     def _advance(self) -> None:
         slices = self._slices
-        while slices and slices[0].open is not None and not slices[0].open:
+        while slices and slices[0].is_settled:
             self._start = slices.popleft().offsets[-1] + 1
+        if not slices:
+            self._start = max(self._start, self._reached)
+        elif len(slices) > self._merge_at:
+            self._merge()
+
+    def _shorten(self, delivered: _Slice) -> None:
+        if delivered.is_settled:
+            delivered.offsets = (delivered.offsets[0], delivered.offsets[-1])
+
+    def _merge(self) -> None:
+        merged: deque[_Slice] = deque()
+        for delivered in self._slices:
+            if merged and merged[-1].is_settled and delivered.is_settled:
+                merged[-1].offsets = (merged[-1].offsets[0], delivered.offsets[-1])
+            else:
+                merged.append(delivered)
+        self._slices = merged
+        # Twice what is left, so that merging costs little however many slices are open.
+        self._merge_at = max(_MERGE_AFTER, 2 * len(merged))
