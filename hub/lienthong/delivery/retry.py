@@ -96,6 +96,7 @@ class Retrier:
             first: list[RetriableError] = [error]
 
         async def attempt() -> T:
+            """Make the next call, or fail as the first one did."""
             if first:
                 raise first.pop()
             run.attempts.made += 1

@@ -81,6 +81,7 @@ async def test_an_open_circuit_lets_lanes_wait_and_one_probe(breaker, clock):
     calls, release = [], asyncio.Event()
 
     async def function():
+        """Call the target until released."""
         calls.append(clock.monotonic())
         await release.wait()
 
@@ -161,6 +162,7 @@ async def test_a_probe_without_result_is_followed_by_another(breaker, clock, end
     gate = asyncio.Event()
 
     async def function():
+        """Call the target and be refused."""
         await gate.wait()
         raise TargetConfigurationError("certificate")
 

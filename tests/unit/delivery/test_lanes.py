@@ -85,6 +85,7 @@ def test_any_history_keeps_order_and_loses_nothing(operations, max_in_flight, ma
     """Whatever is submitted, ended, revoked or paused: keys stay in order and every item is accounted for."""
 
     async def run():
+        """Play one history."""
         handler = Handler(max_in_flight)
         lanes = LaneDispatcher(handler, FakeClock(), max_in_flight=max_in_flight, max_queued=max_queued)
         submitted, dropped, waiting = [], [], []
@@ -143,6 +144,7 @@ async def test_lanes_take_turns():
     order = []
 
     async def handler(item):
+        """Write the order down."""
         order.append(item)
 
     lanes = LaneDispatcher(handler, FakeClock(), max_in_flight=1)
@@ -201,6 +203,7 @@ async def test_a_failing_handler_stops_everything():
     started = []
 
     async def handler(item):
+        """Fail."""
         started.append(item)
         raise error
 
@@ -225,6 +228,7 @@ async def test_a_handler_that_ends_in_spite_of_cancellation_counts_as_ended(cloc
     done, gate = [], asyncio.Event()
 
     async def handler(item):
+        """End in spite of being cancelled."""
         try:
             await gate.wait()
         except asyncio.CancelledError:
@@ -248,6 +252,7 @@ async def test_the_next_item_does_not_inherit_a_cancellation(clock):
     seen = []
 
     async def handler(item):
+        """Write down whether the task is being cancelled."""
         seen.append((item, asyncio.current_task().cancelling()))
         if item == 0:
             await asyncio.Event().wait()
@@ -284,6 +289,7 @@ async def test_a_handler_may_cancel_its_own_kind():
     done = []
 
     async def handler(item):
+        """Cancel items of its own kind."""
         if item == 0:
             lanes.cancel(lambda other: other == 0, running=True)
         await asyncio.sleep(0)
@@ -359,6 +365,7 @@ async def test_a_random_run_with_yielding_handlers_keeps_order():
     chance, done = random.Random(7), []
 
     async def handler(item):
+        """Await a few times."""
         for _ in range(chance.randrange(3)):
             await asyncio.sleep(0)
         done.append(item)

@@ -193,7 +193,10 @@ async def test_cancelling_a_wait_cancels_the_call():
     script = Script(*[TargetUnavailableError("away")] * 9)
 
     class Stuck(FakeClock):
+        """A clock whose waits never end."""
+
         async def sleep(self, seconds):
+            """Wait for ever."""
             await asyncio.Event().wait()
 
     task = asyncio.ensure_future(_retrier(Stuck()).run(script))
@@ -210,7 +213,10 @@ async def test_runs_at_the_same_time_do_not_disturb_each_other():
     """Many lanes share one retrier; each has its own count and waits."""
 
     class Switching(FakeClock):
+        """A clock whose waits let others run."""
+
         async def sleep(self, seconds):
+            """Let others run."""
             await super().sleep(seconds)
             await asyncio.sleep(0)
 

@@ -220,6 +220,7 @@ def run(monkeypatch, desk, tmp_path):
     written: list[Any] = []
 
     async def send(_settings, records):
+        """Keep what is written."""
         written.extend(records)
 
     monkeypatch.setattr(command_line, "_send", send)
@@ -273,6 +274,7 @@ def test_without_access_log_there_is_no_look(run, review, monkeypatch):
     """When Kafka does not acknowledge the intent, nothing is shown."""
 
     async def refuse(_settings, _records):
+        """Refuse to write."""
         raise LienthongError("away")
 
     monkeypatch.setattr(command_line, "_send", refuse)
