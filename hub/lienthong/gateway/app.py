@@ -1,5 +1,6 @@
 """Builds the gateway from its parts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -31,6 +32,9 @@ Events are CloudEvents 1.0. An accepted event is in Kafka, acknowledged by all i
 The same (source, id) is the same record: sending it again is safe.
 """
 _ISSUER_TIMEOUT_SECONDS = 10.0
+_LOOP = "event_loop"
+_BEAT_SECONDS = 5.0
+_MAX_SILENCE_SECONDS = 60.0
 
 
 def create_gateway(
@@ -67,13 +71,18 @@ def create_gateway(
         http = ClientFactory().create(base_url=gateway.issuer, timeout_seconds=_ISSUER_TIMEOUT_SECONDS)
         keys = IssuerKeys(gateway.issuer, http, clock)
 
+    shown_health = health or Health(clock)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         """Start and stop what the gateway holds."""
         await producer.start()
+        pulse = asyncio.create_task(_beat(shown_health, clock))
         try:
             yield
         finally:
+            pulse.cancel()
+            shown_health.unwatch(_LOOP)
             await producer.stop()
             if http is not None:
                 await http.aclose()
@@ -96,7 +105,7 @@ def create_gateway(
         Sender(producer, gateway.max_waiting_requests),
         receipts,
         metrics,
-        health or Health(clock),
+        shown_health,
     )
     app.include_router(routes.router())
     app.add_middleware(RequestGuard, metrics=metrics)
@@ -104,6 +113,13 @@ def create_gateway(
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     _document_security(app, gateway.issuer)
     return app
+
+
+async def _beat(health: Health, clock: Clock) -> None:
+    health.watch(_LOOP, _MAX_SILENCE_SECONDS)
+    while True:
+        health.beat(_LOOP)
+        await clock.sleep(_BEAT_SECONDS)
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """What became of an event, for its own publisher only."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -76,3 +78,26 @@ async def test_health_names_what_is_missing(gateway: Any, is_ready: bool) -> Non
 
     assert answer.status_code == (200 if is_ready else 503)
     assert answer.json()["reasons"] == ({} if is_ready else {"kafka": "no broker answers"})
+
+
+async def test_a_blocked_event_loop_is_not_alive(gateway: Any) -> None:
+    """The loop of a running gateway beats; when it stops, liveness asks for a restart, and a planned end does not."""
+
+    class Standing(type(gateway.clock)):
+        """A clock whose sleep never ends."""
+
+        async def sleep(self, seconds: float) -> None:
+            """Wait for ever."""
+            await asyncio.Event().wait()
+
+    gateway.clock.__class__ = Standing
+
+    async with gateway.app.router.lifespan_context(gateway.app):
+        await asyncio.sleep(0)
+        before = gateway.health.liveness()
+        gateway.clock.moment += timedelta(seconds=61)
+        after = gateway.health.liveness()
+
+    assert (before.is_ok, list(after.reasons)) == (True, ["event_loop"])
+    assert gateway.health.liveness().is_ok
+    assert gateway.producer.starts == 1
