@@ -19,7 +19,7 @@ from lienthong.observability.metrics import Metrics
 from lienthong.topic_names import TopicNames
 
 _NAME = "ledger"
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.2
 _INITIAL_BACKOFF_SECONDS = 0.5
 _MAX_BACKOFF_SECONDS = 30.0
 #: A transaction may wait for the database's lock, and so may a retry after its longest backoff.

@@ -1,21 +1,38 @@
-"""Which record a Kafka record is: the same answer for the engine, the ledger and the reconciler."""
+"""Under which names a receipt may know a record.
 
-from lienthong.envelope import from_kafka
+A worker that cannot read a record falls back on its headers, and then on its place, so a record may be known by either.
+"""
+
+from lienthong.delivery.hygiene import identity, looks_personal
+from lienthong.envelope import STRUCTURED_TYPE, from_kafka
 from lienthong.errors import DecodeError
 from lienthong.record import Record
 
+Identity = tuple[str, str]
 
-def identity_of(record: Record) -> tuple[str, str]:
-    """Return the CloudEvents source and id of a record.
+
+def candidates_of(record: Record) -> tuple[Identity, ...]:
+    """Return the names of a record, the most likely one first; none of them looks like personal data.
 
     Args:
         record: As read from Kafka, in binary or structured mode.
 
     Returns:
-        Source and id; an empty source and ``topic:partition:offset`` for a record that is no CloudEvent.
+        CloudEvents source and id; an empty source and ``topic:partition:offset`` where a worker may have used that.
     """
+    by_headers = identity(record)
+    is_structured = (record.header("content-type") or b"").startswith(STRUCTURED_TYPE.encode())
+    if by_headers[0] and not is_structured and not _is_personal(by_headers):
+        return (by_headers,)
+    options = [by_headers, ("", f"{record.topic}:{record.partition}:{record.offset}")]
     try:
         event = from_kafka(record.headers, record.value)
     except DecodeError:
-        return "", f"{record.topic}:{record.partition}:{record.offset}"
-    return event.source, event.id
+        pass
+    else:
+        options.insert(0, (event.source, event.id))
+    return tuple(dict.fromkeys(option for option in options if not option[0] or not _is_personal(option)))
+
+
+def _is_personal(option: Identity) -> bool:
+    return looks_personal(option[0]) or looks_personal(option[1])

@@ -9,8 +9,8 @@ from lienthong.ledger.store import LedgerStore
 from lienthong.ledger.writer import LedgerWriter
 from lienthong.topic_names import TopicNames
 
-_POLL_SECONDS = 0.5
-_MAX_SILENT_POLLS = 60
+_POLL_SECONDS = 0.1
+_MAX_SILENT_POLLS = 300
 
 
 def rebuild(view: ClusterView, store: LedgerStore, names: TopicNames, *, allow_loss: bool = False) -> int:

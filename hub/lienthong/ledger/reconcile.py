@@ -11,7 +11,7 @@ from typing import Protocol
 from lienthong.clock import Clock
 from lienthong.kafka.cluster import Committed
 from lienthong.kafka.reader import Place, TopicReader
-from lienthong.ledger.identity import identity_of
+from lienthong.ledger.identity import candidates_of
 from lienthong.ledger.report import Gap, PipelineReport, Report
 from lienthong.ledger.scratch import Scratch
 from lienthong.ledger.store import LedgerStore
@@ -153,8 +153,8 @@ def _compare(snapshot: _Snapshot, view: KafkaView, store: LedgerStore, limit: in
             (place.topic, place.partition, begin, snapshot.ends.get(place, begin))
             for place, begin in snapshot.begins.items()
         )
-        _read_accepted(snapshot, view, scratch)
         scratch.settle(store.of_pipeline(snapshot.source.name))
+        _read_accepted(snapshot, view, scratch)
         report.accepted, report.copies = scratch.totals()
         report.ends = scratch.ends()
         report.open = {
@@ -172,6 +172,12 @@ def _read_accepted(snapshot: _Snapshot, view: KafkaView, scratch: Scratch) -> No
     with view.reader(snapshot.begins, ends=snapshot.ends, is_expiry_fatal=False) as reader:
         for records in reader.batches():
             scratch.accept(
-                (*identity_of(record), record.topic, record.partition, record.offset, int(snapshot.is_passed(record)))
+                (
+                    *scratch.choose(candidates_of(record)),
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    int(snapshot.is_passed(record)),
+                )
                 for record in records
             )

@@ -1,7 +1,7 @@
 """A database on disk for one reconciliation, so that memory does not grow with the number of records."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -71,6 +71,18 @@ class Scratch:
             rows: Source, id, state, topic, partition and offset.
         """
         self._database.executemany("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def choose(self, candidates: Sequence[tuple[str, str]]) -> tuple[str, str]:
+        """Return the name under which a receipt knows a record, otherwise the most likely one.
+
+        Args:
+            candidates: Source and id, the most likely first; receipts must have been added before.
+        """
+        if len(candidates) > 1:
+            for candidate in candidates:
+                if self._database.execute("SELECT 1 FROM settled WHERE source = ? AND id = ?", candidate).fetchone():
+                    return candidate
+        return candidates[0]
 
     def spans(self, rows: Iterable[tuple[str, int, int, int]]) -> None:
         """Say which part of the source topics was read.

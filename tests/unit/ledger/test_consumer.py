@@ -126,7 +126,10 @@ async def test_the_database_may_be_away(sqlite_feeder: Any) -> None:
     health = Health(clock, required=("ledger",))
 
     class Watching(FakeClock):
+        """Notes whether the process is ready while it waits."""
+
         async def sleep(self, seconds: float) -> None:
+            """Wait."""
             seen.append(health.readiness().is_ok)
             await super().sleep(seconds)
 
@@ -157,7 +160,10 @@ async def test_stopping_does_not_wait_for_a_database_that_is_away(sqlite_feeder:
     """A signal ends the process during the longest backoff, and nothing is half-written."""
 
     class Endless(FakeClock):
+        """Waits for ever, and asks the consumer to stop meanwhile."""
+
         async def sleep(self, seconds: float) -> None:
+            """Wait."""
             self.sleeps.append(seconds)
             consumer.stop()
             await asyncio.Event().wait()

@@ -9,7 +9,7 @@ import pytest
 
 from lienthong.kafka.cluster import Committed
 from lienthong.kafka.reader import Place
-from lienthong.ledger.identity import identity_of
+from lienthong.ledger.identity import candidates_of
 from lienthong.ledger.reconcile import reconcile
 from lienthong.ledger.report import Gap, PipelineReport
 from lienthong.record import Record
@@ -273,11 +273,41 @@ async def test_the_report_is_ready_for_json(sqlite_feeder: Any, kafka: ScriptedK
     }
 
 
-def test_structured_mode_is_read_like_binary_mode() -> None:
-    """Direct publishers may use either."""
-    body = orjson.dumps({"specversion": "1.0", "id": "id-1", "source": "urn:a", "type": "t", "data": {}})
-    headers = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+STRUCTURED = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+BODY = orjson.dumps({"specversion": "1.0", "id": "id-1", "source": "urn:a", "type": "t", "data": {}})
+PLACE = ("", f"{TOPIC}:0:9")
+#: Generated: the province 000 does not exist.
+PERSONAL = b"000196000001"
 
-    assert identity_of(Record(TOPIC, 0, 9, 0, None, body, headers)) == ("urn:a", "id-1")
-    assert identity_of(Record(TOPIC, 0, 9, 0, None, b"{", headers)) == ("", f"{TOPIC}:0:9")
-    assert identity_of(Record(TOPIC, 0, 9, 0, None, None, [])) == ("", f"{TOPIC}:0:9")
+
+@pytest.mark.parametrize(
+    ("headers", "value", "expected"),
+    [
+        ([("ce_id", b"id-1"), ("ce_source", b"urn:a")], b"{}", (("urn:a", "id-1"),)),
+        (STRUCTURED, BODY, (("urn:a", "id-1"), PLACE)),
+        ([*STRUCTURED, ("ce_id", b"x"), ("ce_source", b"urn:b")], BODY, (("urn:a", "id-1"), ("urn:b", "x"), PLACE)),
+        (STRUCTURED, b"{", (PLACE,)),
+        ([("ce_id", b"\xff"), ("ce_source", b"urn:a")], b"{}", (PLACE,)),
+        ([], None, (PLACE,)),
+        ([("ce_id", PERSONAL), ("ce_source", b"urn:a")], b"{}", (PLACE,)),
+    ],
+)
+def test_a_record_is_known_by_every_name_that_a_worker_may_use(
+    headers: list[tuple[str, bytes]], value: bytes | None, expected: tuple[tuple[str, str], ...]
+) -> None:
+    """Binary and structured mode, damaged records, and never a name that looks like a personal ID."""
+    assert candidates_of(Record(TOPIC, 0, 9, 0, None, value, headers)) == expected
+
+
+async def test_a_damaged_structured_record_is_found_under_its_place(sqlite_feeder: Any) -> None:
+    """Intake sets it aside by its place, though its id could be read; sent twice it is two dead letters."""
+    kafka = ScriptedKafka()
+    kafka.records = [Record(TOPIC, 0, offset, 0, None, BODY, STRUCTURED) for offset in (0, 1, 2)]
+    kafka.commit(2)
+    receipts = [sqlite_feeder.receipt(f"{TOPIC}:0:{offset}", "dead_lettered", offset, source="") for offset in (0, 1)]
+    sqlite_feeder.apply(sqlite_feeder.batch(*receipts))
+
+    report = await _reconcile(sqlite_feeder, kafka)
+
+    assert report.is_balanced
+    assert (report.ends, [row.id for row in report.open["in_flight"].listed]) == ({"dead_lettered": 2}, ["id-1"])
