@@ -5,78 +5,26 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from lienthong.errors import FatalError
+from lienthong.errors import BrokerUnavailableError, FatalError, OffsetCommitError
 from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.transport.codes import REBALANCE_CODES, REFUSED_COMMIT_CODES, TRANSIENT_CODES
+from lienthong.transport.inbox import Inbox
 
 log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.05
 _PAUSED_POLL_SECONDS = 0.01
 _BROKER_SECONDS = 10.0
-#: Commits that fail like this are repeated after the rebalance, or belong to the new owner.
-_REBALANCE_CODES = {
-    KafkaError.ILLEGAL_GENERATION,
-    KafkaError.REBALANCE_IN_PROGRESS,
-    KafkaError.UNKNOWN_MEMBER_ID,
-    KafkaError.FENCED_INSTANCE_ID,
-    KafkaError._NO_OFFSET,  # noqa: SLF001 - the library's public name begins with an underscore
-    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001
-    KafkaError._STATE,  # noqa: SLF001
-}
-_TRANSIENT_CODES = {
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-    KafkaError._TRANSPORT,  # noqa: SLF001
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._RESOLVE,  # noqa: SLF001
-    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.REQUEST_TIMED_OUT,
-}
-
-
-class Inbox(Protocol):
-    """Where the poll thread hands things to the event loop; every method is called from the poll thread."""
-
-    def assigned(self, assignments: Sequence[Assignment]) -> None:
-        """Say that partitions were added; nothing of them is delivered until ``ready`` is called.
-
-        Args:
-            assignments: The new partitions.
-        """
-        ...
-
-    def revoked(self, assignments: Sequence[Assignment], drained: threading.Event, *, lost: bool) -> None:
-        """Say that partitions go away.
-
-        Args:
-            assignments: The partitions.
-            drained: Set it as soon as nothing of them is in flight; the poll thread waits a short time for it.
-            lost: Whether another worker may own them already.
-        """
-        ...
-
-    def slices(self, slices: Sequence[Slice]) -> None:
-        """Hand over fetched records.
-
-        Args:
-            slices: In order within each partition.
-        """
-        ...
-
-    def failed(self, error: BaseException) -> None:
-        """Say that the poll thread has ended by an error.
-
-        Args:
-            error: What happened.
-        """
-        ...
+#: Questions to the broker about a new partition; each may take ``_BROKER_SECONDS``.
+_BROKER_ATTEMPTS = 10
+_BROKER_WAIT_SECONDS = 0.2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +235,7 @@ class Poller:
                 f"{message.topic()}[{message.partition()}] no longer holds the records after the watermark: "
                 "retention removed unsettled records; see the runbook 'log start above the watermark'"
             )
-        if error.fatal() or (error.code() not in _TRANSIENT_CODES and not error.retriable()):
+        if error.fatal() or (error.code() not in TRANSIENT_CODES and not error.retriable()):
             raise FatalError(f"the consumer cannot go on ({error.name()}); check the broker, the topics and the ACLs")
         log.warning("broker_unreachable", error_code=error.name())
 
@@ -321,9 +269,14 @@ class Poller:
                         offset=result.offset, metadata=result.metadata or ""
                     )
                 self._commit_failures = 0
-            elif problem.code() not in _REBALANCE_CODES:
+            elif problem.code() not in REBALANCE_CODES:
                 self._commit_failures += 1
                 log.warning("commit_failed", topic=result.topic, partition=result.partition, error_code=problem.name())
+                if problem.code() in REFUSED_COMMIT_CODES:
+                    self._error = self._error or OffsetCommitError(
+                        f"Kafka refuses the offsets of {result.topic} ({problem.name()}); check the group's ACLs",
+                        reason=problem.name(),
+                    )
 
     def _on_assign(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
@@ -338,19 +291,31 @@ class Poller:
 
     def _starts(self, consumer: Any, partitions: Sequence[TopicPartition]) -> list[tuple[Assignment, TopicPartition]]:
         found = []
-        for committed in consumer.committed(list(partitions), _BROKER_SECONDS):
-            if committed.error is not None:
-                raise FatalError(f"the committed offset cannot be read ({committed.error.name()})")
+        for committed in self._ask(lambda: _without_errors(consumer.committed(list(partitions), _BROKER_SECONDS))):
             start = committed.offset
             if start < 0:
-                low, _ = consumer.get_watermark_offsets(
-                    TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING), _BROKER_SECONDS
-                )
-                start = low
+                beginning = TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
+                start = self._ask(partial(_low_offset, consumer, beginning))
             place = Place(committed.topic, committed.partition)
             assignment = Assignment(place, start, committed.metadata)
             found.append((assignment, TopicPartition(*place, start)))
         return found
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Ask the broker, again while it only is away: a rebalance often comes with a broker that restarts."""
+        for attempt in range(_BROKER_ATTEMPTS):
+            try:
+                return question()
+            except KafkaException as error:
+                problem: KafkaError = error.args[0]
+                if problem.code() not in TRANSIENT_CODES | REBALANCE_CODES:
+                    raise FatalError(
+                        f"the committed offset cannot be read ({problem.name()}); check the group's ACLs"
+                    ) from error
+                log.warning("broker_unreachable", error_code=problem.name(), attempt=attempt + 1)
+                if self._stopping.wait(_BROKER_WAIT_SECONDS):
+                    break
+        raise BrokerUnavailableError("the broker does not tell where the group stands; check the broker")
 
     def _on_revoke(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
@@ -381,3 +346,15 @@ class Poller:
         for assignment in leaving:
             assignment.is_over = True
             self._assignments.pop(assignment.place, None)
+
+
+def _without_errors(answers: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return answers
+
+
+def _low_offset(consumer: Any, partition: TopicPartition) -> int:
+    low, _ = consumer.get_watermark_offsets(partition, _BROKER_SECONDS)
+    return int(low)

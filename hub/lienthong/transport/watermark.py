@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-
 #: Slices above the watermark that may be settled before they are merged; one blocking key must not fill the memory.
 _MERGE_AFTER = 64
 

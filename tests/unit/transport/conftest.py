@@ -230,6 +230,8 @@ class Rig:
         before = len(self.inbox.received)
         self.consumer.script.extend(Message(offset, partition) for offset in offsets)
         self.turn()
+        while self.consumer.script:
+            self.turn()
         return self.inbox.received[before:]
 
     def stored(self, partition: int = 0) -> int | None:
@@ -266,3 +268,9 @@ def end_of() -> Callable[..., Message]:
 def event_of() -> Callable[[int], Message]:
     """Give a function that makes the event of an error code."""
     return lambda code: Message(-1, error_=KafkaError(code))
+
+
+@pytest.fixture
+def message() -> type[Message]:
+    """Give the class of a record without error."""
+    return Message
