@@ -19,7 +19,8 @@ def query_of_snapshot(model: DossierSnapshotV1) -> PersonIdentityQuery | None:
         model: The snapshot.
 
     Returns:
-        None when there is nothing to ask: the owner is no citizen, or has neither personal ID nor CMND.
+        None when there is nothing to ask: the owner is no citizen, has neither personal ID nor CMND, or no birth date
+        is known, which the database demands.
 
     Source:
         ``domain-rules.md`` 15 (12 digits first, CMND only if there are none) and 16.
@@ -30,7 +31,7 @@ def query_of_snapshot(model: DossierSnapshotV1) -> PersonIdentityQuery | None:
     chosen = tuple(each for each in owner.identifiers if each.type == "personal_id") or tuple(
         each for each in owner.identifiers if each.type == "cmnd"
     )
-    if not chosen:
+    if not chosen or owner.birth_date is None:
         return None
     # Every part was checked with the snapshot; checking again would double the cost of the hot path.
     return PersonIdentityQuery.model_construct(

@@ -253,11 +253,11 @@ class RemoteEngine:
     async def _decide(self, command: Command) -> None:
         """Carry out a decision and let go on what waited behind it; the lane is ours until all of it ended."""
         decided = self._review.take_decision(command, lambda record: self._decode(record, None))
-        for index, each in enumerate(decided):
+        for each in decided:
             try:
                 handled = await self._run(each.item, self._work_for(each), opens_review=False)
             except ReviewRequired as signal:
-                waiting = self._review.wait_again(each, decided[index + 1 :], signal.reason, signal.handled)
+                waiting = self._review.wait_again(each, signal.reason, signal.handled)
                 await self._finish(each.item, waiting, None)
                 return
             await self._finish(each.item, handled, None)

@@ -1,6 +1,6 @@
 """Parking, review and what follows an official's decision, within one lane."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lienthong.clock import Clock
@@ -129,21 +129,18 @@ class ReviewFlow:
             records.append(to_closed_review(decided.entry.review_id, self._pipeline.names.review))
         return records
 
-    def wait_again(self, decided: Decided, rest: Sequence[Decided], reason: str, handled: Handled) -> Handled:
-        """Open a review for a record that waited, and let the rest of its key wait behind it, in order.
+    def wait_again(self, decided: Decided, reason: str, handled: Handled) -> Handled:
+        """Open a review for a record that waited; those behind it keep their places and wait on.
 
         Args:
             decided: The record that needs a decision now.
-            rest: Those behind it.
             reason: Machine-readable.
             handled: What is known so far.
         """
-        again = [decided, *rest]
-        closed = [record for each in again for record in self.closing(each)]
-        opened = self.open_review(decided.item, reason, Handled(handled.outcome))
-        behind = [record for each in rest for record in self.park_behind(each.item).records]
-        handled.records = [*handled.records, *closed, *opened.records, *behind]
-        return handled
+        if decided.entry.review_id:
+            # The review stays as it is: the decision changed nothing that the target accepts.
+            return handled
+        return self.open_review(decided.item, reason, handled)
 
     def _corrected(self, record: Record, command: Command) -> Record:
         if command.action is not Action.CORRECT or command.corrected is None:
