@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from lienthong.errors import BrokerUnavailableError, RecordTooLargeError
+from lienthong.gateway.body import LineSplitter
 from lienthong.gateway.bulk_answer import BulkAnswer
 
 Make = Callable[..., dict[str, Any]]
@@ -79,6 +80,21 @@ async def test_lines_may_be_cut_anywhere(gateway: Any, event: Make, size: int) -
     ]
 
 
+def test_line_without_end_is_not_kept() -> None:
+    """Of a line over the limit nothing is held, however it is cut, and the next line is whole again."""
+    splitter = LineSplitter(10)
+    found: list[bytes | None] = []
+    held = 0
+
+    for chunk in [b"short\nx", *[b"x" * 9] * 1_000, b"xx\nnext\n", b"1234567890", b"1\nlast"]:
+        found += splitter.feed(chunk)
+        held = max(held, sum(map(len, splitter._parts)))
+    found += splitter.end()
+
+    assert found == [b"short", None, b"next", None, b"last"]
+    assert held <= 10
+
+
 async def test_records_in_flight_are_bounded(gateway: Any, event: Make) -> None:
     """Lines are written in batches of half the limit, one at a time, and reading waits for Kafka meanwhile."""
     gateway.limit(bulk_in_flight=10)
@@ -130,13 +146,18 @@ async def test_publisher_that_pauses_gets_its_lines_written(gateway: Any, event:
 
 
 async def test_kafka_away_before_the_first_acknowledgement_is_503(gateway: Any, event: Make) -> None:
-    """Nothing was written, so the publisher gets a plain 503 with Retry-After."""
+    """Nothing was written, so the publisher gets a plain 503 with Retry-After, and its ids are still free."""
     gateway.producer.error = lambda _record: BrokerUnavailableError("not acknowledged")
 
     answer = await gateway.bulk(body_of(b"{", event()))
+    gateway.producer.error = lambda _record: None
+    changed = event()
+    changed["data"]["code"] = "A-1"
+    again = await gateway.bulk(body_of(changed))
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["type"] == NAME + "broker_unavailable"
+    assert lines_of(again.text) == [{"lines": 1, "accepted": 1, "rejected": 0}]
 
 
 async def test_kafka_away_in_the_middle_ends_without_summary(gateway: Any, event: Make) -> None:

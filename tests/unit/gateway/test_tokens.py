@@ -7,11 +7,12 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from joserfc.jwk import ECKey, OctKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from lienthong.errors import ConfigurationError, TargetUnavailableError
 from lienthong.gateway.app import create_gateway
-from lienthong.gateway.tokens import FileKeys, IssuerKeys
+from lienthong.gateway.problems import ProblemError
+from lienthong.gateway.tokens import Authenticator, FileKeys, IssuerKeys
 from lienthong.registry.schemas import SchemaRegistry
 
 Make = Callable[..., dict[str, Any]]
@@ -90,6 +91,23 @@ async def test_forged_tokens_are_refused(gateway: Any, event: Make) -> None:
     answers = [await gateway.send(event(), **header) for header in headers]
 
     assert [answer.json()["type"] for answer in answers] == [NAME + "token_invalid"] * 6
+
+
+async def test_shared_secret_is_refused_even_when_the_issuer_lists_it(gateway: Any) -> None:
+    """Only asymmetric algorithms are allowed, whatever stands in the key set."""
+    secret = OctKey.import_key("a-secret-that-is-long-enough-for-it", {"kid": "shared"})
+
+    class Listed:
+        """A key set with a shared secret."""
+
+        async def keys(self, *, renew: bool = False) -> KeySet:
+            """Return the keys."""
+            return KeySet([secret])
+
+    authenticator = Authenticator(gateway.settings.gateway, Listed(), gateway.clock)
+
+    with pytest.raises(ProblemError, match="token_invalid"):
+        await authenticator.authenticate(gateway.bearer(key=secret, alg="HS256")["Authorization"])
 
 
 async def test_remembered_token_ends_with_its_expiry(gateway: Any, event: Make) -> None:
