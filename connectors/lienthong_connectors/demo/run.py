@@ -1,0 +1,286 @@
+"""One demonstration from the first process to the last check."""
+
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from lienthong.clock import Clock
+from lienthong.config.models import HubSettings
+from lienthong.errors import FatalError
+from lienthong.kafka.cluster import ClusterView
+from lienthong.kafka.embedded import EmbeddedKafka
+from lienthong.kafka.settings import client_configuration
+from lienthong.ledger.store import LedgerStore
+from lienthong.pipeline.definitions import load_pipelines
+from lienthong.registry.topics import TopicCatalogue
+from lienthong_connectors.demo.compare import Check, compare
+from lienthong_connectors.demo.crew import Crew, cpu_seconds
+from lienthong_connectors.demo.display import Display
+from lienthong_connectors.demo.evidence import evidence
+from lienthong_connectors.demo.leaks import search, wanted_of
+from lienthong_connectors.demo.meters import Meters, Stage
+from lienthong_connectors.demo.observe import is_settled, read_platforms, read_topics
+from lienthong_connectors.demo.place import ACCOUNT, Place, choose_place
+from lienthong_connectors.demo.publish import Publication
+from lienthong_connectors.demo.sabotage import choose_target
+from lienthong_connectors.demo.stage_plan import make_counters, make_stages
+from lienthong_connectors.demo.weather import Weather
+from lienthong_connectors.demo.week import (
+    PIPELINES,
+    Expectation,
+    PreparedScenario,
+    prepare,
+    read_expectation,
+    write_people,
+    write_truth,
+)
+
+_TICK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
+#: Slower than this, two cores are no longer to blame.
+_RECORDS_PER_SECOND = 50
+_LEAST_SECONDS = 300.0
+#: How long the ledger may stay behind once the pipelines are done.
+_LEDGER_SECONDS = 20.0
+#: How long processes may take to end when the demonstration is broken off.
+_HASTY_SECONDS = 3.0
+_HUB = "Trục liên thông / hub"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a demonstration was asked for.
+
+    Attributes:
+        records: Events in all.
+        seed: What the generated week follows from.
+        sabotage: ``lose``, ``repeat``, ``reorder``, ``leak`` or empty.
+        directory: The work directory; it exists and is empty.
+        has_progress: Whether progress is shown.
+    """
+
+    records: int
+    seed: int
+    sabotage: str
+    directory: Path
+    has_progress: bool
+
+
+@dataclass(slots=True)
+class Result:
+    """What a demonstration found.
+
+    Attributes:
+        options: What it was asked for.
+        checks: Every number.
+        stages: How far and how fast each stage was.
+        cpu_seconds: Side → CPU time.
+        durations: Part of the demonstration → seconds.
+        trace: The printed timeline of one dossier.
+        trace_of: Its code.
+        bytes_searched: Bytes of evidence that were searched for personal data.
+    """
+
+    options: Options
+    checks: list[Check] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    durations: dict[str, float] = field(default_factory=dict)
+    trace: str = ""
+    trace_of: str = ""
+    bytes_searched: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every number agrees."""
+        return bool(self.checks) and all(check.agrees for check in self.checks)
+
+
+class Demonstration:
+    """Runs everything in one work directory.
+
+    Args:
+        options: What was asked for.
+        console: Where to say what happens.
+        clock: Tells how long things take.
+    """
+
+    def __init__(self, options: Options, console: Console, clock: Clock) -> None:
+        self._options = options
+        self._console = console
+        self._clock = clock
+        self._result = Result(options)
+        self._place: Place = choose_place(options.directory)
+        self._crew = Crew(options.directory, clock)
+        self._pause = threading.Event()
+        self._metrics_ports: dict[str, int] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}
+        self._settled_at = 0.0
+        self._broker = EmbeddedKafka(
+            options.directory / "kafka", port=self._place.ports["kafka"], die_with_parent=True, clock=clock
+        )
+
+    def run(self) -> Result:
+        """Run it; call it from the main thread.
+
+        Raises:
+            LienthongError: If a process ends by itself, or something cannot be started or read.
+            KeyboardInterrupt: On Ctrl-C; all processes are gone then.
+        """
+        with ExitStack() as stack:
+            stack.callback(self._end)
+            with self._timed("start"):
+                settings, scenario, expected = self._set_up()
+            view = ClusterView(client_configuration(settings.kafka, "lienthong-demo"))
+            store = LedgerStore(settings.ledger.url.get_secret_value())
+            stack.callback(store.close)
+            with self._timed("run"):
+                publication = Publication(scenario, self._place, settings.kafka, self._clock)
+                stack.callback(publication.cancel)
+                pages = self._follow(publication, expected, view, store)
+            with self._timed("compare"):
+                self._check(scenario, expected, publication, view, pages)
+        return self._result
+
+    def _set_up(self) -> tuple[HubSettings, PreparedScenario, Expectation]:
+        place, crew, sabotage = self._place, self._crew, self._options.sabotage
+        self._say("Dựng Kafka, hai hệ thống quốc gia giả lập, cổng API và các luồng / starting all processes …")
+        settings = place.write_settings(
+            f"127.0.0.1:{place.ports['kafka']}", portal="saboteur" if sabotage else "portal"
+        )
+        self._simulate("portal", {"user_name": ACCOUNT, "password": place.secret})
+        crew.start(
+            "issuer", "hub", ["issuer", "--port", str(place.ports["issuer"]), "--clients", str(place.clients_file)]
+        )
+        self._broker.start()
+        code, said = crew.run("topics", ["topics", "apply"])
+        if code != 0:
+            raise FatalError(f"lienthong topics apply ended with {code}\n{said}")
+        for name in PIPELINES:
+            crew.start(name, "hub", ["pipelines", "run", name])
+        for name, arguments, tells_ready in (("ledger", ["ledger", "run"], False), ("gateway", ["gateway"], True)):
+            metrics = {"LIENTHONG_METRICS_PORT": str(place.ports[f"{name}-metrics"])}
+            crew.start(name, "hub", arguments, metrics, tells_ready=tells_ready)
+        scenario = prepare(self._options.records, self._options.seed)
+        # Before the first event is published: nothing can be fitted to what came out.
+        write_truth(place.truth_file, scenario.each_dossier())
+        write_people(scenario, place.people_file)
+        expected = read_expectation(place.truth_file)
+        self._simulate(
+            "population", {"user_name": ACCOUNT, "secret": place.secret, "people_file": str(place.people_file)}
+        )
+        if sabotage:
+            self._start_saboteur(choose_target(expected))
+        ready = crew.await_ready(*(name for name in crew.members if name != "ledger"))
+        self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in PIPELINES}
+        return settings, scenario, expected
+
+    def _simulate(self, name: str, options: Mapping[str, str]) -> None:
+        given = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
+        self._crew.start(name, "simulator", ["simulate", name, "--port", str(self._place.ports[name]), *given])
+
+    def _start_saboteur(self, target: str) -> None:
+        place = self._place
+        arguments = ["--port", str(place.ports["saboteur"]), "--portal", place.url("portal")]
+        arguments += ["--kind", self._options.sabotage, "--target", target]
+        self._crew.start("saboteur", "demo", arguments, program="lienthong_connectors.demo.saboteur")
+
+    def _follow(
+        self, publication: Publication, expected: Expectation, view: ClusterView, store: LedgerStore
+    ) -> dict[str, bytes]:
+        """Publish and watch until everything has settled; returns the metrics pages of that moment."""
+        meters, stages = Meters(self._metrics_ports, self._clock), make_stages(expected)
+        self._result.stages = stages
+        effects = sum(map(len, expected.arrivals.values())) + expected.links
+        weather = Weather(self._place.url("portal"), effects, self._clock)
+        counters = make_counters(publication.result, store)
+        limit = self._clock.monotonic() + max(_LEAST_SECONDS, self._options.records / _RECORDS_PER_SECOND)
+        next_look = self._clock.monotonic()
+        with Display(self._console, self._clock, is_shown=self._options.has_progress) as display:
+            publication.start()
+            while True:
+                weather.tick()
+                if self._clock.monotonic() >= next_look:
+                    next_look = self._clock.monotonic() + _LOOK_SECONDS
+                    self._crew.check()
+                    meters.look(stages, counters)
+                    display.show(stages, weather.name)
+                    if self._has_settled(publication, meters, view, stages["ledger"]):
+                        break
+                    if self._clock.monotonic() > limit:
+                        raise FatalError(f"not settled in time; lag by pipeline: {meters.lags}")
+                self._pause.wait(_TICK_SECONDS)
+        return meters.pages({name: self._place.ports[f"{name}-metrics"] for name in ("gateway", "ledger")})
+
+    def _has_settled(self, publication: Publication, meters: Meters, view: ClusterView, ledger: Stage) -> bool:
+        if publication.result.error is not None:
+            raise publication.result.error
+        if not (publication.result.is_done and meters.is_idle):
+            return False
+        self._groups = self._groups or {
+            pipeline.group: pipeline.topics for pipeline in load_pipelines(self._place.names, "development").values()
+        }
+        if not is_settled(view, self._groups):
+            return False
+        # What is missing in the ledger is a finding of the comparison, not something to wait for without end.
+        now = self._clock.monotonic()
+        self._settled_at = self._settled_at or now
+        return ledger.observed >= ledger.expected or now - self._settled_at > _LEDGER_SECONDS
+
+    def _check(
+        self,
+        scenario: PreparedScenario,
+        expected: Expectation,
+        publication: Publication,
+        view: ClusterView,
+        pages: Mapping[str, bytes],
+    ) -> None:
+        self._say("So sánh dự kiến với thực tế / comparing what was expected with what came out …")
+        result, crew, names = self._result, self._crew, self._place.names
+        result.cpu_seconds = {**crew.measure(), "kafka": cpu_seconds(self._broker.pid or 0) or 0.0}
+        platforms = read_platforms(self._place)
+        result.trace_of = _interesting(expected)
+        code, said = crew.run("reconcile", ["reconcile", "--limit", "5"])
+        _, result.trace = crew.run("trace", ["trace", result.trace_of])
+        crew.stop()
+        catalogue = TopicCatalogue.installed(names, "development")
+        topics = read_topics(view, names, [topic.full_name for topic in catalogue])
+        result.checks = compare(expected, publication.result, topics, platforms)
+        ledger = result.stages["ledger"]
+        result.checks += [
+            Check(_HUB, "Sổ kết quả / rows of the ledger", "one for each record", ledger.expected, ledger.observed),
+            Check(_HUB, "lienthong reconcile", "exit code", 0, code, [] if code == 0 else said.splitlines()[:5]),
+        ]
+        wanted = wanted_of(scenario.each_dossier())
+        leaks, result.bytes_searched = search(wanted, evidence(self._options.directory, topics, pages, result.trace))
+        title = f"{wanted.total:,} số và họ tên / numbers and full names"
+        found = [str(leak) for leak in leaks]
+        result.checks.append(Check("Rò rỉ / leaks", title, "nowhere in the open", 0, len(leaks), found))
+
+    def _end(self) -> None:
+        # A second Ctrl-C must not leave processes behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        self._crew.stop(patience_seconds=_HASTY_SECONDS)
+        self._broker.kill()
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        began = self._clock.monotonic()
+        yield
+        self._result.durations[part] = self._clock.monotonic() - began
+
+
+def _interesting(expected: Expectation) -> str:
+    """Return a dossier of which there is something to see: confirmed, with a repeat or a late snapshot."""
+    special = {event.dossier_code for event in expected.events if event.defect in {"late", "repeated"}}
+    linked = [code for code, dossier in expected.dossiers.items() if dossier.verification_link]
+    return next((code for code in linked if code in special), (linked or list(expected.dossiers))[0])
