@@ -150,7 +150,7 @@ def test_partitions_that_stay_are_never_paused_by_a_rebalance(rig) -> None:
 
 
 def test_records_of_a_partition_that_left_are_dropped(rig) -> None:
-    """librdkafka may still hand out records fetched before the revocation; the new owner reads them."""
+    """The library may still hand out records fetched before the revocation; the new owner reads them."""
     rig.assign(0)
     rig.revoke(0)
     assert rig.fetch(0, 1) == []
