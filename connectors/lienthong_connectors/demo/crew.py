@@ -68,6 +68,7 @@ class Crew:
         self._clock = clock
         self._pause = threading.Event()
         self.members: dict[str, Member] = {}
+        self._commands: dict[str, subprocess.Popen[bytes]] = {}
         self.logs = directory / "logs"
         self._ready = directory / "ready"
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -108,33 +109,36 @@ class Crew:
         member = self.members[name] = Member(name, side, process, log, ready)
         return member
 
-    def run(self, name: str, arguments: Sequence[str]) -> tuple[int, str]:
-        """Run a command to its end.
+    def begin(self, name: str, arguments: Sequence[str]) -> None:
+        """Start a command that ends by itself.
 
         Args:
-            name: Name of its log.
+            name: Name of its log, for :meth:`finish`.
             arguments: Arguments of ``lienthong``.
-
-        Returns:
-            Its exit code and what it printed.
         """
-        log = self.logs / f"{name}.log"
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
+        with (self.logs / f"{name}.log").open("wb") as sink:
+            self._commands[name] = subprocess.Popen(
                 self._command(LIENTHONG, arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 cwd=self._directory,
-                env=_environment({"COLUMNS": "200"}),
+                env=_environment({}),
                 start_new_session=True,
             )
-        try:
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-        return code, log.read_text(encoding="utf-8", errors="replace")
+
+    def finish(self, name: str) -> tuple[int, str]:
+        """Wait for a command.
+
+        Args:
+            name: As it was begun.
+
+        Returns:
+            Its exit code and what it printed.
+        """
+        code = self._commands[name].wait()
+        del self._commands[name]
+        return code, (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
     def await_ready(self, *names: str) -> dict[str, dict[str, Any]]:
         """Wait until processes are at work.
@@ -196,6 +200,10 @@ class Crew:
         Args:
             patience_seconds: How long they may take.
         """
+        for command in self._commands.values():
+            command.kill()
+            command.wait()
+        self._commands = {}
         members, self.members = self.members, {}
         for member in members.values():
             if member.process.poll() is None:

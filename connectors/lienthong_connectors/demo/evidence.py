@@ -14,16 +14,14 @@ _OVERLAP_BYTES = 1024
 _PERSONAL = ("kafka/records", "people.jsonl")
 
 
-def evidence(directory: Path, topics: Topics, pages: Mapping[str, bytes], spoken: str) -> Iterator[tuple[str, bytes]]:
+def evidence(directory: Path, topics: Topics, pages: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     """Yield pieces of evidence with the place where each stands.
 
     Args:
         directory: The work directory with the logs of all processes.
         topics: Keys, headers and open values of all topics.
         pages: Process → its metrics page.
-        spoken: What the demonstration itself printed.
     """
-    yield "output of the demonstration", spoken.encode()
     for name, page in pages.items():
         yield f"metrics of {name}", page
     for topic, metadata in topics.metadata.items():

@@ -9,7 +9,7 @@ from lienthong.errors import FatalError
 from lienthong_connectors.demo.ask import ask
 
 _SAMPLE = re.compile(
-    r'^(lienthong_records_total|lienthong_lag_records)\{pipeline="([^"]*)"[^}]*\} (\S+)$', re.MULTILINE
+    r'^(lienthong_records_total|lienthong_lag_records)\{(?:[^}]*,)?pipeline="([^"]*)"[^}]*\} (\S+)$', re.MULTILINE
 )
 
 

@@ -23,6 +23,7 @@ _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
 _TIMEOUT_SECONDS = 120.0
 _WAIT_SECONDS = 0.2
+_EVENTS_PER_TURN = 100
 
 
 @dataclass(slots=True)
@@ -72,7 +73,10 @@ class Publication:
         self._lines: list[Name] = []
         self._chunks: queue.Queue[bytes | None] = queue.Queue(_CHUNKS_WAITING)
         self._cancelled = threading.Event()
-        self._sender: threading.Thread | None = None
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._refused: list[KafkaError] = []
+        self._broken: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="publication", daemon=True)
 
     def start(self) -> None:
@@ -96,55 +100,56 @@ class Publication:
             self.result.is_done = True
 
     def _publish(self) -> None:
-        failures: list[BaseException] = []
-
-        def send() -> None:
-            try:
-                self._stream()
-            except BaseException as error:  # noqa: BLE001 - raised again in the publication's thread
-                failures.append(error)
-                self._cancelled.set()
-
-        sender = threading.Thread(target=send, name="gateway-publisher", daemon=True)
+        sender = threading.Thread(target=self._send, name="gateway-publisher", daemon=True)
         sender.start()
-        refused: list[KafkaError] = []
-
-        def on_delivery(error: KafkaError | None, _message: Message) -> None:
-            if error is None:
-                self.result.acknowledged += 1
-            else:
-                refused.append(error)
-
-        producer = Producer({**producer_configuration(self._kafka, "one-stop"), "on_delivery": on_delivery})
-        pending: list[bytes] = []
-        pending_bytes = 0
+        producer = Producer(
+            {**producer_configuration(self._kafka, "one-stop"), "on_delivery": self._on_delivery, "log_level": 0}
+        )
         for number, event in enumerate(self._scenario.events(), start=1):
             if self._cancelled.is_set():
                 break
             if event.route == "gateway":
-                self._lines.append((event.attributes["source"], event.attributes["id"]))
-                pending.append(line_of(event))
-                pending_bytes += len(pending[-1])
-                if pending_bytes >= _CHUNK_BYTES:
-                    self._put(b"".join(pending))
-                    pending, pending_bytes = [], 0
+                self._add_line(event)
             else:
                 topic = self._place.names.inbound(DOMAIN, event.system)
                 producer.produce(topic, value=event.data, key=event.key, headers=headers_of(event))
-            if number % 100 == 0:
+            if number % _EVENTS_PER_TURN == 0:
                 producer.poll(0)
                 self.result.offered = number
-        self._put(b"".join(pending) or None)
-        if pending:
-            self._put(None)
+        self._put(b"".join(self._pending))
+        self._put(None)
         while len(producer) and not self._cancelled.is_set():
             producer.poll(_WAIT_SECONDS)
-        sender.join(0 if self._cancelled.is_set() and not failures else None)
-        if failures:
-            raise failures[0]
-        if refused:
-            raise BrokerUnavailableError(f"Kafka refused {len(refused)} records of the publisher: {refused[0].name()}")
+        while sender.is_alive() and not self._cancelled.is_set():
+            sender.join(_WAIT_SECONDS)
+        if self._broken is not None:
+            raise self._broken
+        if self._refused:
+            raise BrokerUnavailableError(
+                f"Kafka refused {len(self._refused)} records of the publisher: {self._refused[0].name()}"
+            )
         self.result.offered = self.result.acknowledged + len(self._lines)
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        if error is None:
+            self.result.acknowledged += 1
+        else:
+            self._refused.append(error)
+
+    def _add_line(self, event: GeneratedEvent) -> None:
+        self._lines.append((event.attributes["source"], event.attributes["id"]))
+        self._pending.append(line_of(event))
+        self._pending_bytes += len(self._pending[-1])
+        if self._pending_bytes >= _CHUNK_BYTES:
+            self._put(b"".join(self._pending))
+            self._pending, self._pending_bytes = [], 0
+
+    def _send(self) -> None:
+        try:
+            self._stream()
+        except BaseException as error:  # noqa: BLE001 - raised again in the publication's thread
+            self._broken = error
+            self._cancelled.set()
 
     def _put(self, chunk: bytes | None) -> None:
         while not self._cancelled.is_set():
@@ -162,7 +167,9 @@ class Publication:
                 continue
             if chunk is None:
                 return
-            yield chunk
+            if chunk:
+                # An empty chunk would end the body.
+                yield chunk
 
     def _stream(self) -> None:
         token = fetch_token(self._place, "citizen-portal")

@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,7 @@ class Demonstration:
         self._place: Place = choose_place(options.directory)
         self._crew = Crew(options.directory, clock)
         self._pause = threading.Event()
+        self._generator = ThreadPoolExecutor(1)
         self._metrics_ports: dict[str, int] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._settled_at = 0.0
@@ -136,7 +138,8 @@ class Demonstration:
             stack.callback(self._end)
             with self._timed("start"):
                 settings, scenario, expected = self._set_up()
-            view = ClusterView(client_configuration(settings.kafka, "lienthong-demo"))
+            # Without its own log: the broker ends before this client does.
+            view = ClusterView({**client_configuration(settings.kafka, "lienthong-demo"), "log_level": 0})
             store = LedgerStore(settings.ledger.url.get_secret_value())
             stack.callback(store.close)
             with self._timed("run"):
@@ -144,7 +147,9 @@ class Demonstration:
                 stack.callback(publication.cancel)
                 pages = self._follow(publication, expected, view, store)
             with self._timed("compare"):
-                self._check(scenario, expected, publication, view, pages)
+                evidence_of = self._check(expected, publication, view, pages)
+            with self._timed("search"):
+                self._search(scenario, evidence_of)
         return self._result
 
     def _set_up(self) -> tuple[HubSettings, PreparedScenario, Expectation]:
@@ -157,8 +162,10 @@ class Demonstration:
         crew.start(
             "issuer", "hub", ["issuer", "--port", str(place.ports["issuer"]), "--clients", str(place.clients_file)]
         )
+        week = self._generator.submit(self._write_week)
         self._broker.start()
-        code, said = crew.run("topics", ["topics", "apply"])
+        crew.begin("topics", ["topics", "apply"])
+        code, said = crew.finish("topics")
         if code != 0:
             raise FatalError(f"lienthong topics apply ended with {code}\n{said}")
         for name in PIPELINES:
@@ -166,11 +173,7 @@ class Demonstration:
         for name, arguments, tells_ready in (("ledger", ["ledger", "run"], False), ("gateway", ["gateway"], True)):
             metrics = {"LIENTHONG_METRICS_PORT": str(place.ports[f"{name}-metrics"])}
             crew.start(name, "hub", arguments, metrics, tells_ready=tells_ready)
-        scenario = prepare(self._options.records, self._options.seed)
-        # Before the first event is published: nothing can be fitted to what came out.
-        write_truth(place.truth_file, scenario.each_dossier())
-        write_people(scenario, place.people_file)
-        expected = read_expectation(place.truth_file)
+        scenario, expected = week.result()
         self._simulate(
             "population", {"user_name": ACCOUNT, "secret": place.secret, "people_file": str(place.people_file)}
         )
@@ -179,6 +182,13 @@ class Demonstration:
         ready = crew.await_ready(*(name for name in crew.members if name != "ledger"))
         self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in PIPELINES}
         return settings, scenario, expected
+
+    def _write_week(self) -> tuple[PreparedScenario, Expectation]:
+        scenario = prepare(self._options.records, self._options.seed)
+        # Before the first event is published: nothing can be fitted to what came out.
+        write_truth(self._place.truth_file, scenario.each_dossier())
+        write_people(scenario, self._place.people_file)
+        return scenario, read_expectation(self._place.truth_file)
 
     def _simulate(self, name: str, options: Mapping[str, str]) -> None:
         given = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
@@ -233,39 +243,42 @@ class Demonstration:
         return ledger.observed >= ledger.expected or now - self._settled_at > _LEDGER_SECONDS
 
     def _check(
-        self,
-        scenario: PreparedScenario,
-        expected: Expectation,
-        publication: Publication,
-        view: ClusterView,
-        pages: Mapping[str, bytes],
-    ) -> None:
+        self, expected: Expectation, publication: Publication, view: ClusterView, pages: Mapping[str, bytes]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Compare everything but leaks; returns the evidence that they are searched in."""
         self._say("So sánh dự kiến với thực tế / comparing what was expected with what came out …")
         result, crew, names = self._result, self._crew, self._place.names
         result.cpu_seconds = {**crew.measure(), "kafka": cpu_seconds(self._broker.pid or 0) or 0.0}
-        platforms = read_platforms(self._place)
         result.trace_of = _interesting(expected)
-        code, said = crew.run("reconcile", ["reconcile", "--limit", "5"])
-        _, result.trace = crew.run("trace", ["trace", result.trace_of])
-        crew.stop()
+        crew.begin("reconcile", ["reconcile", "--limit", "5"])
+        crew.begin("trace", ["trace", result.trace_of])
+        platforms = read_platforms(self._place)
         catalogue = TopicCatalogue.installed(names, "development")
         topics = read_topics(view, names, [topic.full_name for topic in catalogue])
         result.checks = compare(expected, publication.result, topics, platforms)
+        code, said = crew.finish("reconcile")
+        _, result.trace = crew.finish("trace")
         ledger = result.stages["ledger"]
         result.checks += [
             Check(_HUB, "Sổ kết quả / rows of the ledger", "one for each record", ledger.expected, ledger.observed),
             Check(_HUB, "lienthong reconcile", "exit code", 0, code, [] if code == 0 else said.splitlines()[:5]),
         ]
+        # Stopped before the search, so that what they say while stopping is searched too.
+        crew.stop()
+        return evidence(self._options.directory, topics, pages)
+
+    def _search(self, scenario: PreparedScenario, pieces: Iterator[tuple[str, bytes]]) -> None:
         wanted = wanted_of(scenario.each_dossier())
-        leaks, result.bytes_searched = search(wanted, evidence(self._options.directory, topics, pages, result.trace))
+        leaks, self._result.bytes_searched = search(wanted, pieces)
         title = f"{wanted.total:,} số và họ tên / numbers and full names"
         found = [str(leak) for leak in leaks]
-        result.checks.append(Check("Rò rỉ / leaks", title, "nowhere in the open", 0, len(leaks), found))
+        self._result.checks.append(Check("Rò rỉ / leaks", title, "nowhere in the open", 0, len(leaks), found))
 
     def _end(self) -> None:
         # A second Ctrl-C must not leave processes behind.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+        self._generator.shutdown(wait=False, cancel_futures=True)
         self._crew.stop(patience_seconds=_HASTY_SECONDS)
         self._broker.kill()
 
