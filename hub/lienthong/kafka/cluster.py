@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-import confluent_kafka.admin
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from lienthong.errors import BrokerUnavailableError
 from lienthong.kafka.reader import Place, TopicReader, error_of, to_error
 
 _TIMEOUT_SECONDS = 30.0
-#: confluent-kafka does not type its offset specifications.
-_ADMIN: Any = confluent_kafka.admin
+#: What the broker says while a partition has no leader yet; librdkafka does not ask again by itself.
+_ELECTION = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+_ELECTION_ATTEMPTS = 50
+_ELECTION_POLL_SECONDS = 0.1
 
 
 class Committed(NamedTuple):
@@ -36,7 +45,7 @@ class ClusterView:
     def __init__(self, configuration: Mapping[str, Any], timeout_seconds: float = _TIMEOUT_SECONDS) -> None:
         self._configuration = dict(configuration)
         self._timeout_seconds = timeout_seconds
-        self._admin = _ADMIN.AdminClient(dict(configuration))
+        self._admin = AdminClient(dict(configuration))
 
     def partitions(self, topics: Iterable[str]) -> list[Place]:
         """Return the partitions of those topics that exist.
@@ -64,7 +73,7 @@ class ClusterView:
         Raises:
             BrokerUnavailableError: If Kafka cannot be reached.
         """
-        return self._offsets(topics, _ADMIN.OffsetSpec.earliest())
+        return {place: begin for place, (begin, _) in self._watermarks(topics).items()}
 
     def end_offsets(self, topics: Iterable[str]) -> dict[Place, int]:
         """Return the offset after the last committed record of each partition.
@@ -75,7 +84,7 @@ class ClusterView:
         Raises:
             BrokerUnavailableError: If Kafka cannot be reached.
         """
-        return self._offsets(topics, _ADMIN.OffsetSpec.latest())
+        return {place: end for place, (_, end) in self._watermarks(topics).items()}
 
     def committed_offsets(self, group: str, topics: Iterable[str]) -> dict[Place, Committed]:
         """Return what a group has committed; partitions without a commit are left out.
@@ -123,16 +132,27 @@ class ClusterView:
         """
         return TopicReader(self._configuration, starts, ends=ends, is_expiry_fatal=is_expiry_fatal)
 
-    def _offsets(self, topics: Iterable[str], spec: Any) -> dict[Place, int]:
+    def _watermarks(self, topics: Iterable[str]) -> dict[Place, tuple[int, int]]:
         places = self.partitions(topics)
         if not places:
             return {}
+        # A consumer sees the end of what is committed, not of what is written.
+        consumer = Consumer({**self._configuration, "group.id": "lienthong-view", "isolation.level": "read_committed"})
         try:
-            futures = self._admin.list_offsets(
-                {TopicPartition(*place): spec for place in places},
-                isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=self._timeout_seconds,
-            )
-            return {Place(item.topic, item.partition): future.result().offset for item, future in futures.items()}
-        except KafkaException as error:
-            raise error_of(error, "read offsets") from error
+            return {place: self._watermarks_of(place, consumer) for place in places}
+        finally:
+            consumer.close()
+
+    def _watermarks_of(self, place: Place, consumer: Consumer) -> tuple[int, int]:
+        doing = f"read the offsets of {place.topic}[{place.partition}]"
+        for attempt in range(1, _ELECTION_ATTEMPTS + 1):
+            try:
+                return consumer.get_watermark_offsets(TopicPartition(*place), self._timeout_seconds)
+            except KafkaException as error:
+                cause = error.args[0] if error.args else None
+                is_election = isinstance(cause, KafkaError) and cause.code() in _ELECTION
+                if not is_election or attempt == _ELECTION_ATTEMPTS:
+                    raise error_of(error, doing) from error
+                # Without an assignment this only waits and lets the client hear of the new leader.
+                consumer.poll(_ELECTION_POLL_SECONDS)
+        raise BrokerUnavailableError(f"cannot {doing}; check the broker")

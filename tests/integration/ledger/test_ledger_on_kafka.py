@@ -274,6 +274,24 @@ async def test_aborted_transactions_are_neither_accepted_nor_lost(hub: Hub, stor
     assert report.pipelines[0].accepted == 1
 
 
+def test_an_open_transaction_is_beyond_the_end(hub: Hub) -> None:
+    """What is not committed is not waited for; the end is the last stable offset."""
+    hub.publish("id-0")
+    producer = Producer({"bootstrap.servers": hub.settings.bootstrap_servers, "transactional.id": hub.names.prefix})
+    producer.init_transactions(WAIT_SECONDS)
+    producer.begin_transaction()
+    row = _event(hub.topics[0], "id-1")
+    producer.produce(row.topic, row.value, row.key, 0, headers=row.headers)
+    producer.flush(WAIT_SECONDS)
+    ends = hub.view.end_offsets(hub.topics)
+    with hub.view.reader(hub.view.beginning_offsets(hub.topics), ends=ends) as reader:
+        read = [record for records in reader.batches(silence_seconds=5) for record in records]
+    producer.abort_transaction()
+
+    assert sorted(ends.values()) == [0, 1]
+    assert len(read) == 1
+
+
 def test_the_view_asks_without_leaving_traces(hub: Hub) -> None:
     """Topics and groups that do not exist are left out and are not created by the question."""
     missing = hub.names.full("missing")
