@@ -17,7 +17,8 @@ from lienthong.outcome import OutcomeKind
 from lienthong.record import OutgoingRecord
 
 _VERSION = 1
-_DEFAULTS: tuple[Any, ...] = ("", 1, False, "", (), (), "")
+#: The last seven fields of a receipt that has nothing special.
+DEFAULTS: tuple[Any, ...] = ("", 1, False, "", (), (), "")
 
 
 class Receipt(NamedTuple):
@@ -74,7 +75,7 @@ class ReceiptBatch:
 
 
 def _trim(row: Receipt) -> Sequence[Any]:
-    if row[6:] == _DEFAULTS:
+    if row[6:] == DEFAULTS:
         return row[:6]
     return [*row[:10], list(row[10]), list(row[11]), row[12]]
 

@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench.harness import Row, compare, publish, run_side, seed, settle_machine
+from scripts.bench.harness import Bench, Row, compare, publish, seed
 
-_PROVINCE = "bench"
+#: Thin records show what the engine itself costs; full ones what a province's traffic costs.
+THIN, FULL = "dossier.progress", "dossier.snapshot"
+RAW_BAR, FAUST_BAR = 0.5, 15.0
 
 
 def main() -> None:
@@ -25,42 +27,66 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         EmbeddedKafka(Path(folder) / "kafka", heap_megabytes=512, die_with_parent=True) as broker,
     ):
-        rows = intake(broker.bootstrap_servers, arguments.records, arguments.faust_records, arguments.runs)
+        servers = broker.bootstrap_servers
+        rows = thin(prepare(servers, "thin", THIN, arguments.records), arguments)
+        rows += full(prepare(servers, "full", FULL, arguments.records // 2), arguments)
     sys.exit(0 if publish(rows, arguments.output) else 1)
 
 
-def intake(bootstrap_servers: str, records: int, faust_records: int, runs: int) -> list[Row]:
-    """Compare the intake pipeline with the raw limit and with stock Faust.
+def prepare(bootstrap_servers: str, province: str, type_name: str, records: int) -> Bench:
+    """Create the topics of one province and fill its inbound topic.
 
     Args:
         bootstrap_servers: The broker.
-        records: Records of each run of ours and the raw loop.
-        faust_records: Records of each run of stock Faust.
-        runs: Alternating pairs.
+        province: Prefix of the topics.
+        type_name: CloudEvents type of the records.
+        records: How many.
     """
     environment = {
         **os.environ,
-        "LIENTHONG_PROVINCE": _PROVINCE,
+        "LIENTHONG_PROVINCE": province,
         "LIENTHONG_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
     }
-    subprocess.run([str(Path(sys.executable).parent / "lienthong"), "topics", "apply"], env=environment, check=True)
-    seed(bootstrap_servers, f"{_PROVINCE}.inbound.dossier.one-stop", records)
+    command = [str(Path(sys.executable).parent / "lienthong"), "topics", "apply"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    seed(bootstrap_servers, f"{province}.inbound.dossier.one-stop", type_name, records)
+    return Bench(bootstrap_servers, province, type_name, records)
+
+
+def thin(bench: Bench, arguments: argparse.Namespace) -> list[Row]:
+    """Compare intake of thin records with the raw limit and with stock Faust.
+
+    Args:
+        bench: What was prepared.
+        arguments: The command line.
+    """
     raw: list[tuple[float, float]] = []
     faust: list[tuple[float, float]] = []
-    for number in range(runs):
-        settle_machine()
-        ours = run_side("scripts.bench.side_ours", bootstrap_servers, _PROVINCE, records)
-        settle_machine()
-        limit = run_side("scripts.bench.side_raw", bootstrap_servers, _PROVINCE, records)
-        settle_machine()
-        stock = run_side("scripts.bench.side_faust", bootstrap_servers, _PROVINCE, faust_records)
+    for number in range(arguments.runs):
+        ours, limit = bench.run("side_ours"), bench.run("side_raw")
+        stock = bench.run("side_faust", arguments.faust_records)
         raw.append((ours, limit))
         faust.append((ours, stock))
-        print(f"run {number + 1}: ours {ours:,.0f}/s, raw {limit:,.0f}/s, stock Faust {stock:,.0f}/s", flush=True)
+        print(f"thin {number + 1}: ours {ours:,.0f}/s, raw {limit:,.0f}/s, stock Faust {stock:,.0f}/s", flush=True)
     return [
-        compare("intake, against a raw librdkafka loop", 0.5, raw),
-        compare("intake, against a stock Faust agent", 15.0, faust),
+        compare("intake of thin records, against raw librdkafka", RAW_BAR, raw),
+        compare("intake of thin records, against stock Faust", FAUST_BAR, faust),
     ]
+
+
+def full(bench: Bench, arguments: argparse.Namespace) -> list[Row]:
+    """Compare intake of full snapshots with the raw limit.
+
+    Args:
+        bench: What was prepared.
+        arguments: The command line.
+    """
+    raw: list[tuple[float, float]] = []
+    for number in range(arguments.runs):
+        ours, limit = bench.run("side_ours"), bench.run("side_raw")
+        raw.append((ours, limit))
+        print(f"full {number + 1}: ours {ours:,.0f}/s, raw {limit:,.0f}/s", flush=True)
+    return [compare("intake of full snapshots, against raw librdkafka", RAW_BAR, raw)]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from lienthong_schemas.generator import DefectRates, Scenario
 
 _SIDE_TIMEOUT_SECONDS = 300
 _NO_DEFECTS = 0.0
+#: A quarter of the generated events are progress.
+_EVENTS_PER_WANTED = 5
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,48 @@ class Row:
     runs: int
 
 
-def run_side(module: str, bootstrap_servers: str, province: str, records: int) -> float:
+@dataclass(frozen=True)
+class Bench:
+    """A prepared topic.
+
+    Attributes:
+        bootstrap_servers: The broker.
+        province: Prefix of the topics.
+        type_name: CloudEvents type of the records.
+        records: How many there are.
+    """
+
+    bootstrap_servers: str
+    province: str
+    type_name: str
+    records: int
+
+    def run(self, side: str, records: int | None = None) -> float:
+        """Run one side after the broker has come to rest, and return its records per second.
+
+        Args:
+            side: Name of its module.
+            records: How many to process; None for all.
+        """
+        settle_machine()
+        module = f"scripts.bench.{side}"
+        return run_side(module, self.bootstrap_servers, self.province, self.type_name, records or self.records)
+
+
+def run_side(module: str, bootstrap_servers: str, province: str, type_name: str, records: int) -> float:
     """Run one side in its own process.
 
     Args:
         module: Python module of the side.
         bootstrap_servers: The broker.
         province: Prefix of the topics.
+        type_name: CloudEvents type of the records.
         records: Number of records to process.
 
     Returns:
         Records per second.
     """
-    command = [sys.executable, "-m", module, bootstrap_servers, province, str(records)]
+    command = [sys.executable, "-m", module, bootstrap_servers, province, type_name, str(records)]
     finished = subprocess.run(command, capture_output=True, timeout=_SIDE_TIMEOUT_SECONDS, check=False)
     lines = [line for line in finished.stdout.decode().splitlines() if line.startswith("{")]
     if not lines:
@@ -91,12 +122,13 @@ def compare(name: str, bar: float, pairs: Sequence[tuple[float, float]]) -> Row:
     )
 
 
-def seed(bootstrap_servers: str, topic: str, records: int) -> None:
-    """Fill a topic with valid dossier snapshots as binary CloudEvents.
+def seed(bootstrap_servers: str, topic: str, type_name: str, records: int) -> None:
+    """Fill a topic with valid records of one type as binary CloudEvents.
 
     Args:
         bootstrap_servers: The broker.
         topic: Where to.
+        type_name: CloudEvents type.
         records: How many.
     """
     settings = KafkaSettings(bootstrap_servers=bootstrap_servers)
@@ -104,8 +136,8 @@ def seed(bootstrap_servers: str, topic: str, records: int) -> None:
     producer = Producer({**producer_configuration(settings, "bench-seed"), "compression.type": "none"})
     rates = DefectRates(*([_NO_DEFECTS] * len(DefectRates.__dataclass_fields__)))
     written = 0
-    for event in Scenario(records=records * 2, seed=11, defects=rates).events():
-        if event.attributes["type"] != "dossier.snapshot":
+    for event in Scenario(records=records * _EVENTS_PER_WANTED, seed=11, defects=rates).events():
+        if event.attributes["type"] != type_name:
             continue
         headers = [
             ("content-type" if name == "datacontenttype" else f"ce_{name}", text.encode())
@@ -119,7 +151,7 @@ def seed(bootstrap_servers: str, topic: str, records: int) -> None:
             break
     producer.flush()
     if written < records:
-        sys.exit(f"the generator gave only {written} snapshots")
+        sys.exit(f"the generator gave only {written} records of {type_name}")
 
 
 def publish(rows: Sequence[Row], path: Path) -> bool:

@@ -46,7 +46,7 @@ def main() -> None:
     )
     source = app.topic(subject.source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     target = app.topic(subject.target, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    validate = validator()
+    validate = validator(subject.type_name)
     watch = Stopwatch()
     waiting: list[Any] = []
     done = 0

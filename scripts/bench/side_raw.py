@@ -18,7 +18,7 @@ def main() -> None:
     )
     producer = Producer(producer_configuration(settings, "bench-raw"))
     consumer.subscribe([subject.source])
-    validate = validator()
+    validate = validator(subject.type_name)
     produce: Any = producer.produce
     watch = Stopwatch()
     acknowledged = 0

@@ -9,8 +9,6 @@ from typing import Any
 
 from lienthong.registry.schemas import SchemaRegistry
 
-TYPE = "dossier.snapshot"
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -19,11 +17,13 @@ class Subject:
     Attributes:
         bootstrap_servers: The broker.
         province: Prefix of the topics.
+        type_name: CloudEvents type of the records.
         records: Number of records to process.
     """
 
     bootstrap_servers: str
     province: str
+    type_name: str
     records: int
 
     @property
@@ -44,12 +44,16 @@ class Subject:
 
 def from_arguments() -> Subject:
     """Return the run that the command line describes."""
-    return Subject(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    return Subject(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
 
 
-def validator() -> Any:
-    """Return the same compiled validator for every side."""
-    return SchemaRegistry.installed().find(TYPE).producer_model.model_validate_json
+def validator(type_name: str) -> Any:
+    """Return the same compiled validator for every side.
+
+    Args:
+        type_name: CloudEvents type.
+    """
+    return SchemaRegistry.installed().find(type_name).producer_model.model_validate_json
 
 
 class Stopwatch:

@@ -9,8 +9,8 @@ from lienthong.config.models import GatewaySettings, PublisherSettings
 from lienthong.envelope import EXTENSIONS, JSON_TYPE, STANDARD, Event, to_kafka
 from lienthong.errors import DecodeError, LienthongError, RecordTooLargeError
 from lienthong.gateway.conflicts import RecentEvents
-from lienthong.gateway.personal import holds_personal_id, refuse_personal_ids
 from lienthong.gateway.problems import Problem, ProblemError, problem_of
+from lienthong.personal import holds_personal_id, refuse_personal_ids
 from lienthong.record import OutgoingRecord
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.text import normalise

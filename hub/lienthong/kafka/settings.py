@@ -1,10 +1,10 @@
 """Configuration of librdkafka clients."""
 
+import logging
 from typing import Any
 
 from lienthong.config.models import KafkaSettings
 
-#: Statistics, logs and errors of librdkafka are asked for, never pushed through Python callbacks.
 _COMMON: dict[str, Any] = {
     "socket.keepalive.enable": True,
     "reconnect.backoff.ms": 50,
@@ -22,7 +22,8 @@ def client_configuration(settings: KafkaSettings, client_id: str) -> dict[str, A
         client_id: Name in the broker's logs and metrics; holds no personal data.
     """
     security = {name: value.get_secret_value() for name, value in settings.security.items()}
-    return {**_COMMON, "bootstrap.servers": settings.bootstrap_servers, "client.id": client_id, **security}
+    log = {"logger": logging.getLogger("kafka.client")}
+    return {**_COMMON, **log, "bootstrap.servers": settings.bootstrap_servers, "client.id": client_id, **security}
 
 
 def producer_configuration(settings: KafkaSettings, client_id: str) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class WorkerApp(faust.App):
         partition_listener: The engine.
         poll_limits: Bounds of the poll thread.
         failure: Why the worker stopped by itself, or None.
+        is_draining: Whether nothing new is begun, because the worker is about to stop.
     """
 
     kafka_settings: KafkaSettings
@@ -63,14 +64,29 @@ class WorkerApp(faust.App):
     poll_limits: Limits
     engine: Engine
     failure: BaseException | None = None
+    is_draining: bool = False
 
     async def on_start(self) -> None:
         """Start the engine before anything is fetched."""
         await self.engine.start()
         await super().on_start()
 
+    async def take(self, item: Slice) -> None:
+        """Hand a slice to the engine, unless the worker is about to stop.
+
+        Args:
+            item: The slice.
+
+        Delivery:
+            A slice that Faust still had in its queues is left to the next worker: begun now, it would be written and
+            perhaps not settled any more.
+        """
+        if not self.is_draining:
+            await self.engine.submit(item)
+
     async def on_stop(self) -> None:
-        """Fetch nothing more, finish what is in flight, then let Faust leave the group."""
+        """Fetch and begin nothing more, finish what is in flight, then let Faust leave the group."""
+        self.is_draining = True
         poller = getattr(self._consumer, "poller", None)
         if poller is not None:
             poller.hold(held=True)
@@ -120,7 +136,7 @@ def build(pipeline: Pipeline, engine: Engine, settings: KafkaSettings, limits: L
     async def deliver(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await engine.submit(event.value)
+                await app.take(event.value)
             except Exception as error:  # noqa: BLE001 - Faust would restart the agent and skip the slice
                 await _stop_because(app, error)
                 return

@@ -25,14 +25,24 @@ def usual(headers: Headers | None) -> dict[str, bytes] | None:
     if not headers:
         return None
     found = dict(headers)
-    if len(found) != len(headers) or not found.keys() <= CARRIED:
-        return None
-    if found.get("ce_specversion") != _SPEC_VERSION or found.get("content-type") != _JSON:
-        return None
-    if not (found.get("ce_id") and found.get("ce_source") and found.get("ce_type") and found.get("ce_dataschema")):
+    if len(found) != len(headers) or not CARRIED.issuperset(found) or not _is_complete(found):
         return None
     joined = b"|".join(found.values())
     shape = joined.translate(_SHAPE)
     if len(joined) > MAX_ATTRIBUTE_CHARACTERS or b"\x00" in shape or _TWELVE_DIGITS in shape:
         return None
     return found
+
+
+def _is_complete(found: dict[str, bytes]) -> bool:
+    try:
+        return bool(
+            found["ce_specversion"] == _SPEC_VERSION
+            and found["content-type"] == _JSON
+            and found["ce_id"]
+            and found["ce_source"]
+            and found["ce_type"]
+            and found["ce_dataschema"]
+        )
+    except KeyError:
+        return False

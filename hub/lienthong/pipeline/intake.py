@@ -1,21 +1,23 @@
 """The step that takes records in: decode, validate as the publisher's contract says, normalise, key."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
 from lienthong.delivery.dead_letter import to_dead_letter
-from lienthong.delivery.hygiene import identity, looks_personal
+from lienthong.delivery.hygiene import identity
 from lienthong.envelope import Event, carried, from_kafka, to_kafka
 from lienthong.errors import DecodeError, RecordError
-from lienthong.outcome import Finding, OutcomeKind
+from lienthong.outcome import OutcomeKind
+from lienthong.personal import holds_personal_id, refuse_personal_ids
 from lienthong.pipeline.attributes import usual
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.work import Work
 from lienthong.pseudonym import Pseudonymizer
-from lienthong.receipt import Receipt
+from lienthong.receipt import DEFAULTS, Receipt
 from lienthong.record import Headers, OutgoingRecord, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.schema import SchemaSpec
@@ -25,6 +27,12 @@ from lienthong.validation import validate
 
 _DELIVERED = OutcomeKind.DELIVERED.value
 _DEAD_LETTERED = OutcomeKind.DEAD_LETTERED.value
+#: Publishers and schemas that are remembered; a source that somebody varies must not fill the memory.
+_MAX_KNOWN = 10_000
+#: Schema, target topic, type, source, validator, key and findings of records that have these in common.
+_Known = tuple[SchemaSpec, str, str, str, Callable[[bytes], Any], Callable[[Any], str], Callable[[Any], Any]]
+# A tuple's own constructor skips the named tuple's, which costs as much as everything else of the record's making.
+_bare: Any = tuple.__new__
 
 
 class Intake:
@@ -64,8 +72,7 @@ class Intake:
         self._pseudonymizer = pseudonymizer
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
-        # Type and schema, as raw bytes → schema, target topic, type and validator: the same for nearly every record.
-        self._known: dict[tuple[bytes, bytes], tuple[SchemaSpec, str, str, Any]] = {}
+        self._known: dict[tuple[str, bytes, bytes, bytes], _Known] = {}
 
     def process(self, item: Slice) -> Work:
         """Return what becomes of the records of a slice.
@@ -77,12 +84,13 @@ class Intake:
         if self._codec is not None:
             self._codec.begin_batch()
         topic = item.place.topic
+        take, add_record, add_receipt = self._take, work.outgoing.append, work.receipts.append
         dead = 0
         for message in item.messages:
-            headers: Headers = message.headers() or []
-            value: bytes | None = message.value()
             try:
-                self._take(topic, message.offset(), headers, value, work)
+                record, receipt = take(topic, message)
+                add_record(record)
+                add_receipt(receipt)
             except RecordError as error:
                 dead += 1
                 self._set_aside(to_record(message), error, work)
@@ -92,32 +100,47 @@ class Intake:
         work.timestamps_ms = (item.messages[0].timestamp()[1], item.messages[-1].timestamp()[1])
         return work
 
-    def _take(self, topic: str, offset: int, headers: Headers, value: bytes | None, work: Work) -> None:
+    def _take(self, topic: str, message: Any) -> tuple[OutgoingRecord, Receipt]:
+        headers: Headers = message.headers() or []
+        value: bytes | None = message.value()
         found = usual(headers)
         if found is None:
             headers, value, found = self._unusual(headers, value)
-        self._publishers.check(topic, found["ce_source"])
-        spec, target, type_name, validator = self._schema(found["ce_type"], found["ce_dataschema"])
+        raw_source = found["ce_source"]
+        known = self._known.get((topic, raw_source, found["ce_type"], found["ce_dataschema"]))
+        if known is None:
+            known = self._learn(topic, raw_source, found["ce_type"], found["ce_dataschema"])
+        spec, target, type_name, source, validate_json, key_of, findings_of = known
         if not value:
             raise DecodeError("the record has no value; send the record as JSON", reason="no_value")
         value, noticed = normalise(value)
         try:
-            model = validator.validate_json(value)
+            model = validate_json(value)
         except ValueError:
             # The exact way tells fields and rules; it raises in every case that comes here.
             model = validate(spec, value)
-        key = spec.key(model)
-        findings: tuple[Finding, ...] = (*noticed, *spec.findings(model))
+        key = key_of(model)
+        findings = findings_of(model)
         if self._codec is not None:
             headers, value = self._codec.encrypt(self._subject(spec, model, key), headers, value)
-        work.outgoing.append(OutgoingRecord(target, key.encode(), value, headers))
-        source, event_id = found["ce_source"].decode(), found["ce_id"].decode()
-        if findings:
-            rows = tuple(f"{finding.field}:{finding.rule}" for finding in findings)
-            receipt = Receipt(offset, source, event_id, type_name, key, _DELIVERED, "", 1, False, "", (), rows)
+        row = (message.offset(), source, found["ce_id"].decode(), type_name, key, _DELIVERED)
+        if findings or noticed:
+            pairs = tuple([f"{finding.field}:{finding.rule}" for finding in (*noticed, *findings)])
+            receipt = Receipt(*row)._replace(findings=pairs)
         else:
-            receipt = Receipt(offset, source, event_id, type_name, key, _DELIVERED)
-        work.receipts.append(receipt)
+            receipt = _bare(Receipt, (*row, *DEFAULTS))
+        return _bare(OutgoingRecord, (target, key.encode(), value, headers, -1)), receipt
+
+    def _learn(self, topic: str, source: bytes, type_name: bytes, dataschema: bytes) -> _Known:
+        """Return what is the same for every record of one publisher and schema."""
+        self._publishers.check(topic, source)
+        spec = self._registry.find(type_name.decode(), dataschema.decode())
+        target = self._pipeline.names.full(self._topic.format(domain=spec.domain))
+        validator = spec.producer_model.__pydantic_validator__.validate_json
+        known = (spec, target, spec.type, source.decode(), validator, spec.key, spec.findings)
+        if len(self._known) < _MAX_KNOWN:
+            self._known[topic, source, type_name, dataschema] = known
+        return known
 
     def _subject(self, spec: SchemaSpec, model: Any, key: str) -> str:
         """Return whose key encrypts: the person's, or the record's own when it names nobody."""
@@ -126,26 +149,11 @@ class Intake:
             return f"key:{key}"
         return self._pseudonymizer.alias(*identifiers[0])
 
-    def _schema(self, type_name: bytes, dataschema: bytes) -> tuple[SchemaSpec, str, str, Any]:
-        known = self._known.get((type_name, dataschema))
-        if known is None:
-            text = type_name.decode()
-            spec = self._registry.find(text, dataschema.decode())
-            target = self._pipeline.names.full(self._topic.format(domain=spec.domain))
-            known = spec, target, text, spec.producer_model.__pydantic_validator__
-            self._known[type_name, dataschema] = known
-        return known
-
     def _unusual(self, headers: Headers, value: bytes | None) -> tuple[Headers, bytes | None, dict[str, bytes]]:
         """Read any CloudEvent exactly and return it in the form that goes on."""
         event = from_kafka(headers, value)
         attributes = carried(event.attributes)
-        for name, text in attributes.items():
-            if looks_personal(text):
-                raise DecodeError(
-                    f"the CloudEvents attribute {name!r} has the form of a personal ID; put it into the data",
-                    reason="personal_id_in_attribute",
-                )
+        refuse_personal_ids(attributes)
         content_type = attributes.get("datacontenttype", "application/json")
         if content_type.split(";")[0].strip() != "application/json":
             raise DecodeError("the data must be application/json", reason="datacontenttype")
@@ -156,7 +164,7 @@ class Intake:
 
     def _set_aside(self, record: Record, error: RecordError, work: Work) -> None:
         source, event_id = identity(record)
-        if looks_personal(event_id) or looks_personal(source):
+        if holds_personal_id("id", event_id) or holds_personal_id("source", source):
             source, event_id = "", f"{record.topic}:{record.partition}:{record.offset}"
         letter = to_dead_letter(
             record,

@@ -20,7 +20,7 @@ from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.item import Handled, Item, decode
-from lienthong.pipeline.key_state import KeyState, KeyStates, encode
+from lienthong.pipeline.key_state import KeyState, KeyStates, encode, mark_of
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.review_flow import Decided, ReviewFlow, cancelled
 from lienthong.pipeline.settler import Settler
@@ -84,6 +84,7 @@ class RemoteEngine:
         self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self._tasks: list[asyncio.Task[None]] = []
         self._commands: set[asyncio.Task[None]] = set()
+        self._is_draining = False
 
     async def start(self) -> None:
         """Start the producer, the connector and the background work."""
@@ -124,7 +125,7 @@ class RemoteEngine:
         if self._codec is not None:
             self._codec.begin_batch()
         for message in item.messages:
-            if item.assignment.is_leaving:
+            if item.assignment.is_leaving or self._is_draining:
                 return
             record = to_record(message)
             await self._lanes.submit(self._decode(record, item.assignment), record.key)
@@ -163,7 +164,7 @@ class RemoteEngine:
                 self._parked.forget_partition(topic, number)
 
     async def drain(self, timeout_seconds: float) -> bool:
-        """Finish what is in the lanes.
+        """Finish what is at work; what only waits in a lane is left to the next worker.
 
         Args:
             timeout_seconds: Longest wait.
@@ -171,8 +172,15 @@ class RemoteEngine:
         Returns:
             Whether all was settled in time.
         """
+        end = self._clock.monotonic() + timeout_seconds
+        self._is_draining = True
+        self._lanes.cancel(lambda _: True)
         finished = await self._lanes.drain(timeout_seconds)
-        await self._settler.wait_idle()
+        try:
+            async with asyncio.timeout(max(0.1, end - self._clock.monotonic())):
+                await self._settler.wait_idle()
+        except TimeoutError:
+            return False
         return finished
 
     def _accept(self, command: Command) -> None:
@@ -200,7 +208,10 @@ class RemoteEngine:
             handled = self._review.known(item) or self._review.park_behind(item)
         else:
             handled = await self._run(item, self._step.handle)
-        self._finish(item, handled, assignment)
+        if assignment is not None and assignment.is_over:
+            self._finish_late(item, handled)
+        else:
+            self._finish(item, handled, assignment)
 
     async def _run(
         self, item: Item, work: Callable[[Item, KeyState], Awaitable[Handled]], *, opens_review: bool = True
@@ -211,6 +222,8 @@ class RemoteEngine:
         except ReviewRequired as signal:
             if not opens_review:
                 raise
+            if item.assignment is not None and item.assignment.is_over:
+                return signal.handled
             return self._review.open_review(item, signal.reason, signal.handled)
         except RecordError as error:
             return self._set_aside(item, error)
@@ -250,6 +263,13 @@ class RemoteEngine:
             record.timestamp_ms,
         )
 
+    def _finish_late(self, item: Item, handled: Handled) -> None:
+        """Tell of an effect that happened after the partition had left; all else is the next owner's to write."""
+        outcome = handled.outcome
+        if outcome.kind is OutcomeKind.DELIVERED and outcome.attempts:
+            told = Handled(replace(outcome, repeat_possible=True), effect_key=handled.effect_key)
+            self._settler.add(Place(item.record.topic, item.record.partition), _receipt(item, told))
+
     async def _decide(self, command: Command) -> None:
         """Carry out a decision and let go on what waited behind it; the lane is ours until all of it ended."""
         decided = self._review.take_decision(command, lambda record: self._decode(record, None))
@@ -260,10 +280,19 @@ class RemoteEngine:
                 waiting = self._review.wait_again(each, signal.reason, signal.handled)
                 await self._finish(each.item, waiting, None)
                 return
+            if each.action is not None:
+                handled.state = self._with_mark(each.item, handled)
             await self._finish(each.item, handled, None)
             await self._producer.send(self._review.closing(each))
         if decided:
             log.info("review_decided", pipeline=self._pipeline.name, action=command.action.value)
+
+    def _with_mark(self, item: Item, handled: Handled) -> KeyState | None:
+        """Return the state that keeps a decided record, read again after a crash, from being handled once more."""
+        if item.event is None:
+            return handled.state
+        state = handled.state or self._states.get(item.record.partition, item.record.key or b"")
+        return state.with_record(mark_of(item.event.source, item.event.id))
 
     def _work_for(self, decided: Decided) -> Callable[[Item, KeyState], Awaitable[Handled]]:
         if decided.action is Action.APPROVE:

@@ -11,6 +11,9 @@ from lienthong.receipt import Receipt, ReceiptBatch, encode
 from lienthong.record import OutgoingRecord
 from lienthong.transport.assignment import Assignment, Place
 
+#: Rows of one batch of receipts: at the longest source, id and key that intake lets in, far below any topic's limit.
+_BATCH_ROWS = 500
+
 
 class _Entry:
     __slots__ = ("assignment", "done", "place", "receipt", "records", "timestamp_ms")
@@ -55,8 +58,7 @@ class Settler:
         self._metrics = metrics
         self._waiting: list[_Entry] = []
         self._has_work = asyncio.Event()
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
+        self._last: asyncio.Future[None] | None = None
 
     def add(
         self,
@@ -76,11 +78,11 @@ class Settler:
             timestamp_ms: Kafka timestamp of the record, for its latency.
 
         Returns:
-            Done when the outcome is durable.
+            Done when the outcome is durable; cancelled when Kafka refused it.
         """
         entry = _Entry(place, receipt, records, assignment, timestamp_ms)
         self._waiting.append(entry)
-        self._is_idle.clear()
+        self._last = entry.done
         self._has_work.set()
         return entry.done
 
@@ -94,13 +96,18 @@ class Settler:
             await self._has_work.wait()
             self._has_work.clear()
             entries, self._waiting = self._waiting, []
-            await self._write(entries)
-            if not self._waiting:
-                self._is_idle.set()
+            try:
+                await self._write(entries)
+            except BaseException:
+                for entry in (*entries, *self._waiting):
+                    entry.done.cancel()
+                raise
 
     async def wait_idle(self) -> None:
-        """Wait until everything that was added is durable."""
-        await self._is_idle.wait()
+        """Wait until everything that was added before this call is durable, or Kafka refused it."""
+        # Batches keep the order, so the last one stands for all; what is added meanwhile must not prolong the wait.
+        if self._last is not None and not self._last.done():
+            await asyncio.wait([self._last])
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
         await self._producer.send([record for entry in entries for record in entry.records])
@@ -110,8 +117,9 @@ class Settler:
             by_place[entry.place].append(entry.receipt)
         await self._producer.send(
             [
-                encode(ReceiptBatch(self._pipeline, place.topic, place.partition, now, receipts), self._topic)
+                encode(ReceiptBatch(self._pipeline, place.topic, place.partition, now, rows), self._topic)
                 for place, receipts in by_place.items()
+                for rows in (receipts[first : first + _BATCH_ROWS] for first in range(0, len(receipts), _BATCH_ROWS))
             ]
         )
         settled: dict[Assignment, list[int]] = defaultdict(list)

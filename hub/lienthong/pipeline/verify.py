@@ -87,6 +87,8 @@ class Verify:
         query = binding.query(data) if binding is not None else None
         if binding is None or query is None:
             return Handled(Outcome.filtered("nothing_to_ask", attempts=0))
+        if mark_of(event.source, event.id) in state.recent:
+            return Handled(Outcome.filtered("already_decided", attempts=0))
         mark = self._hash(binding.fingerprint(query))
         if mark[:16] in state.asked:
             return Handled(Outcome.filtered("already_asked", attempts=0))

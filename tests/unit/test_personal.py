@@ -2,7 +2,7 @@
 
 import pytest
 
-from lienthong.gateway.personal import holds_personal_id
+from lienthong.personal import holds_personal_id
 
 PERSONAL_ID = "000" + "099" + "012345"
 OTHER_ID = "999" + "304" + "012345"
