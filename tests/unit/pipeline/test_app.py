@@ -1,0 +1,54 @@
+"""The Faust app around an engine."""
+
+import pytest
+
+from lienthong.config.models import KafkaSettings
+from lienthong.pipeline.app import build
+
+
+class _Engine:
+    """Writes down what it is given."""
+
+    def __init__(self) -> None:
+        self.taken: list[object] = []
+        self.drained: list[float] = []
+
+    async def submit(self, item: object) -> None:
+        """Take a slice."""
+        self.taken.append(item)
+
+    async def drain(self, timeout_seconds: float) -> bool:
+        """Wait."""
+        self.drained.append(timeout_seconds)
+        return True
+
+
+@pytest.fixture
+def app(make_pipeline):
+    """Give the app of a pipeline with an engine that writes down."""
+    return build(make_pipeline(forward={"topic": "records.dossier"}), _Engine(), KafkaSettings())
+
+
+async def test_nothing_is_begun_once_the_worker_stops(app, bench) -> None:
+    """Faust still has slices queued then; begun too late they would be written and not settled: a repeat."""
+    item = bench.slice(bench.progress(1))
+    await app.take(item)
+    assert app.engine.taken == [item]
+    await app.on_stop()
+    assert app.engine.drained == [20.0]
+    await app.take(bench.slice(bench.progress(2)))
+    assert app.engine.taken == [item]
+
+
+async def test_a_worker_that_failed_does_not_wait_for_what_cannot_finish(app) -> None:
+    """After a failure nothing is drained: what is not settled is repeated by the next worker."""
+    app.failure = RuntimeError("failed")
+    await app.on_stop()
+    assert app.engine.drained == []
+
+
+def test_faust_creates_no_topic_and_opens_no_port(app) -> None:
+    """Topics come from the catalogue, and probes from the hub's own server."""
+    assert not app.conf.web_enabled
+    assert not app.conf.topic_allow_declare
+    assert app.conf.topic_disable_leader
