@@ -5,7 +5,8 @@ result, acknowledged before the answer is used. They share ``verification_id``. 
 for each partition.
 
 Source:
-    Decree 13/2023/NĐ-CP on personal data (record of processing); fields as in the domain rules.
+    Luật 91/2025/QH15 and NĐ 356/2025/NĐ-CP on personal data, in force since 1 January 2026; NĐ 278/2025/NĐ-CP Đ13, that
+    use of shared data is monitored continuously and can be traced.
 """
 
 import re
