@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from lienthong.errors import ValidationFailedError, Violation
+from lienthong.errors import DecodeError, ValidationFailedError, Violation
 from lienthong.outcome import Finding
 
 NFD_NORMALISED = "nfd_normalised"
@@ -86,6 +86,13 @@ def _walk(data: bytes) -> tuple[bytes, tuple[Finding, ...]]:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
         return data, ()
+    try:
+        return _judge(data, document)
+    except RecursionError:
+        raise DecodeError("the value is nested too deep; no record of the hub is", reason="nesting") from None
+
+
+def _judge(data: bytes, document: Any) -> tuple[bytes, tuple[Finding, ...]]:
     found: list[Finding] = []
     violations: list[Violation] = []
     for path, text in _texts(document, ""):

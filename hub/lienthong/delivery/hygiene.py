@@ -69,13 +69,13 @@ def safe_key(key: bytes | None) -> bytes | None:
 
 
 def identity(record: Record) -> tuple[str, str]:
-    """Return CloudEvents source and id, or an empty source and ``topic:partition:offset`` without them.
+    """Return CloudEvents source and id, or an empty source and ``topic:partition:offset`` without usable ones.
 
     Args:
         record: Any record.
     """
     source, event_id = record.header("ce_source"), record.header("ce_id")
-    if source and event_id:
+    if source and event_id and max(len(source), len(event_id)) <= MAX_ATTRIBUTE_CHARACTERS:
         try:
             return source.decode(), event_id.decode()
         except UnicodeDecodeError:

@@ -27,7 +27,11 @@ def usual(headers: Headers | None) -> dict[str, bytes] | None:
     found = dict(headers)
     if len(found) != len(headers) or not CARRIED.issuperset(found) or not _is_complete(found):
         return None
-    joined = b"|".join(found.values())
+    try:
+        joined = b"|".join(found.values())
+    except TypeError:
+        # Kafka allows a header without value.
+        return None
     shape = joined.translate(_SHAPE)
     if len(joined) > MAX_ATTRIBUTE_CHARACTERS or b"\x00" in shape or _TWELVE_DIGITS in shape:
         return None

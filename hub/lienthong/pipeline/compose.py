@@ -155,7 +155,7 @@ def _pure_step(settings: HubSettings, pipeline: Pipeline, step: ForwardStep, clo
         clock,
         record_codec(settings, catalogue, step.topic, clock),
         pseudonymizer(settings),
-        catalogue.get(f"deadletters.{pipeline.name}").max_message_bytes,
+        {topic.full_name: topic.max_message_bytes for topic in catalogue},
     )
 
 

@@ -1,6 +1,6 @@
 """The step that takes records in: decode, validate as the publisher's contract says, normalise, key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lienthong.clock import Clock
@@ -8,7 +8,7 @@ from lienthong.codec import RecordCodec
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
 from lienthong.envelope import Event, carried, from_kafka, to_kafka
-from lienthong.errors import DecodeError, RecordError
+from lienthong.errors import DecodeError, RecordError, RecordTooLargeError, UnknownSubjectError
 from lienthong.outcome import OutcomeKind
 from lienthong.personal import holds_personal_id, refuse_personal_ids
 from lienthong.pipeline.attributes import usual
@@ -27,10 +27,16 @@ from lienthong.validation import validate
 
 _DELIVERED = OutcomeKind.DELIVERED.value
 _DEAD_LETTERED = OutcomeKind.DEAD_LETTERED.value
+#: What a producer takes at most, whatever the topic allows.
+_NO_LIMIT = 4_194_304
+#: What Kafka adds around a batch of one record.
+_BATCH_BYTES = 512
 #: Publishers and schemas that are remembered; a source that somebody varies must not fill the memory.
 _MAX_KNOWN = 10_000
 #: Schema, target topic, type, source, validator, key and findings of records that have these in common.
-_Known = tuple[SchemaSpec, str, str, str, Callable[[bytes], Any], Callable[[Any], str], Callable[[Any], Any]]
+_Known = tuple[SchemaSpec, str, str, str, Callable[[bytes], Any], Callable[[Any], str], Callable[[Any], Any], int]
+#: What headers, key and Kafka's own framing may add to a value.
+_ENVELOPE_BYTES = 16_384
 # A tuple's own constructor skips the named tuple's, which costs as much as everything else of the record's making.
 _bare: Any = tuple.__new__
 
@@ -46,7 +52,7 @@ class Intake:
         clock: Where to read the time.
         codec: Encrypts values where the catalogue says so; None to leave them.
         pseudonymizer: Names the person whose key encrypts; needed with a codec.
-        max_dead_letter_bytes: Largest dead letter.
+        max_bytes: Full name of a topic → largest record that it takes; None for no limit.
 
     Delivery:
         Every record of a slice becomes one record of its domain or one dead letter, in the order of the slice.
@@ -61,7 +67,7 @@ class Intake:
         clock: Clock,
         codec: RecordCodec | None = None,
         pseudonymizer: Pseudonymizer | None = None,
-        max_dead_letter_bytes: int | None = None,
+        max_bytes: Mapping[str, int] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._topic = topic
@@ -70,7 +76,7 @@ class Intake:
         self._clock = clock
         self._codec = codec
         self._pseudonymizer = pseudonymizer
-        self._max_dead_letter_bytes = max_dead_letter_bytes
+        self._max_bytes = max_bytes or {}
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._known: dict[tuple[str, bytes, bytes, bytes], _Known] = {}
 
@@ -110,9 +116,13 @@ class Intake:
         known = self._known.get((topic, raw_source, found["ce_type"], found["ce_dataschema"]))
         if known is None:
             known = self._learn(topic, raw_source, found["ce_type"], found["ce_dataschema"])
-        spec, target, type_name, source, validate_json, key_of, findings_of = known
+        spec, target, type_name, source, validate_json, key_of, findings_of, max_bytes = known
         if not value:
             raise DecodeError("the record has no value; send the record as JSON", reason="no_value")
+        if len(value) > max_bytes:
+            raise RecordTooLargeError(
+                "the value is larger than the topic behind intake takes; send references to files"
+            )
         value, noticed = normalise(value)
         try:
             model = validate_json(value)
@@ -135,9 +145,15 @@ class Intake:
         """Return what is the same for every record of one publisher and schema."""
         self._publishers.check(topic, source)
         spec = self._registry.find(type_name.decode(), dataschema.decode())
+        parts = self._pipeline.names.bare(topic).split(".")
+        if len(parts) > 1 and parts[1] != spec.domain:
+            raise UnknownSubjectError(
+                "this CloudEvents 'type' belongs to another domain's topic", reason="other_domain"
+            )
         target = self._pipeline.names.full(self._topic.format(domain=spec.domain))
+        limit = self._max_bytes.get(target, _NO_LIMIT) - _ENVELOPE_BYTES
         validator = spec.producer_model.__pydantic_validator__.validate_json
-        known = (spec, target, spec.type, source.decode(), validator, spec.key, spec.findings)
+        known = (spec, target, spec.type, source.decode(), validator, spec.key, spec.findings, limit)
         if len(self._known) < _MAX_KNOWN:
             self._known[topic, source, type_name, dataschema] = known
         return known
@@ -173,7 +189,7 @@ class Intake:
             stage="decode" if isinstance(error, DecodeError) else "validate",
             error=error,
             first_failed_at=self._clock.now(),
-            max_bytes=self._max_dead_letter_bytes,
+            max_bytes=self._max_bytes.get(self._dead_letters, _NO_LIMIT) - _BATCH_BYTES,
         )
         work.outgoing.append(letter)
         reason = f"{error.code}.{error.reason}" if error.reason else error.code

@@ -237,7 +237,12 @@ def test_a_dead_letter_fits_into_its_topic(make_pipeline, clock, bench) -> None:
     """A record too large to be set aside whole is set aside without its value, not refused for ever."""
     pipeline = make_pipeline(forward={"validate_as_publisher": True, "topic": "records.{domain}"})
     step = Intake(
-        pipeline, "records.{domain}", REGISTRY, Publishers({}, TopicNames("hue")), clock, max_dead_letter_bytes=2_000
+        pipeline,
+        "records.{domain}",
+        REGISTRY,
+        Publishers({}, TopicNames("hue")),
+        clock,
+        max_bytes={"hue.deadletters.intake": 2_000},
     )
     message = bench.snapshot(change=lambda body: body.update(summary="x" * 5_000))
     work = step.process(bench.slice(message))
