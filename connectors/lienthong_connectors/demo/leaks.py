@@ -15,19 +15,26 @@ from urllib.parse import unquote_to_bytes
 
 from lienthong_schemas.generator import Dossier
 
-#: Any window of a longer run is looked at: twelve digits are never equal by chance.
-_LONG_RUN: Final = re.compile(r"\d{12,}")
-#: Telephone numbers, and CMND numbers that are no part of a longer code.
-_TEN: Final = re.compile(r"(?<!\d)\d{10}(?!\d)")
-_NINE: Final = re.compile(r"(?<![0-9A-Za-z])\d{9}(?![0-9A-Za-z])")
-_GROUPED: Final = re.compile(r"(?<!\d)\d{3}(?:[ .]\d{3}){2,3}(?!\d)")
-_WORDS: Final = re.compile(r"[A-Z]+(?:[ _+.\-]+[A-Z]+){2,}")
-_BETWEEN: Final = re.compile(r"[ _+.\-]+")
+#: Keeps letters and digits, digits alone, or letters and what stands between the words of a name; the rest parts texts.
+_ALPHANUMERIC: Final = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+_DIGITS: Final = bytes(code if 48 <= code <= 57 else 32 for code in range(256))
+_BETWEEN_WORDS: Final = b" _+.-"
+_WORDS: Final = bytes(
+    ord(chr(code).upper()) if code < 128 and chr(code).isalpha() else 32 if code in _BETWEEN_WORDS else 10
+    for code in range(256)
+)
+_GROUPS: Final = bytes(code if 48 <= code <= 57 else 32 if code in b" .-" else 10 for code in range(256))
+_GROUPED: Final = re.compile(rb"(?<!\d)\d{3}(?: \d{3}){2,3}(?!\d)")
+_LEAST_GROUPED: Final = 11
+_LINES: Final = bytes(code if code >= 32 and code != 34 else 10 for code in range(256))
 _ESCAPED: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _ESCAPED_BLANK: Final = re.compile(rb"\\[nrt]")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{10,}")
 _HEXADECIMAL: Final = re.compile(rb"[0-9a-f-]+|[0-9]+")
-_MAX_WORDS: Final = 6
+_ID_DIGITS: Final = 12
+_PHONE_DIGITS: Final = 10
+_LEAST_WORDS: Final = 3
+_MOST_WORDS: Final = 6
 _ALIGNMENTS: Final = 4
 
 
@@ -58,8 +65,8 @@ class Wanted:
         names: Full names in the one form that everything is brought into.
     """
 
-    numbers: set[str] = field(default_factory=set, repr=False)
-    names: set[str] = field(default_factory=set, repr=False)
+    numbers: set[bytes] = field(default_factory=set, repr=False)
+    names: set[bytes] = field(default_factory=set, repr=False)
 
     @property
     def total(self) -> int:
@@ -77,25 +84,32 @@ def wanted_of(dossiers: Iterable[Dossier]) -> Wanted:
     for dossier in dossiers:
         owner: Mapping[str, Any] = dossier.owner
         there: Mapping[str, Any] = dossier.registered or {}
-        wanted.numbers.update(each["value"] for each in owner["identifiers"])
-        wanted.numbers.update(owner[name] for name in ("phone",) if owner.get(name))
-        wanted.numbers.update(there[name] for name in ("personal_id", "old_id") if there.get(name))
-        wanted.names.add(" ".join(fold(owner["full_name"]).split()))
-        if there:
-            wanted.names.add(" ".join(fold(there["full_name"]).split()))
+        numbers = [each["value"] for each in owner["identifiers"]]
+        numbers += [owner.get("phone"), there.get("personal_id"), there.get("old_id")]
+        wanted.numbers.update(number.encode() for number in numbers if number)
+        wanted.names.update(words_of(known["full_name"]) for known in (owner, there) if known)
     return wanted
 
 
-def fold(text: str) -> str:
-    """Return a text in upper case without accents; ``đ`` becomes ``D``.
+def fold(data: bytes) -> bytes:
+    """Return a text without accents in ASCII; ``đ`` becomes ``d``.
 
     Args:
-        text: Any text.
+        data: UTF-8; what is none is left out.
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
-        text = text.encode("ascii", "ignore").decode()
-    return text.upper()
+    if data.isascii():
+        return data
+    text = unicodedata.normalize("NFD", data.decode("utf-8", "ignore").replace("đ", "d").replace("Đ", "D"))
+    return text.encode("ascii", "ignore")
+
+
+def words_of(name: str) -> bytes:
+    """Return a name in the one form in which names are compared.
+
+    Args:
+        name: A full name.
+    """
+    return b" ".join(fold(name.encode()).translate(_WORDS).split())
 
 
 class LeakScanner:
@@ -120,30 +134,42 @@ class LeakScanner:
         self.bytes_total += len(data)
         found: dict[tuple[str, str], Leak] = {}
         for form, plain in forms_of(data):
-            text = plain.decode("utf-8", "replace")
-            if self._has_number(text):
+            if self._has_number(plain):
                 found.setdefault((place, "number"), Leak(place, "number", form))
-            if self._has_name(fold(text)):
+            if self._has_name(plain):
                 found.setdefault((place, "name"), Leak(place, "name", form))
         return list(found.values())
 
-    def _has_number(self, text: str) -> bool:
+    def _has_number(self, data: bytes) -> bool:
         numbers = self._wanted.numbers
-        for match in _LONG_RUN.finditer(text):
-            run = match[0]
-            if any(run[start : start + 12] in numbers for start in range(len(run) - 11)):
-                return True
-        if any(match[0] in numbers for pattern in (_TEN, _NINE) for match in pattern.finditer(text)):
+        # A CMND must stand alone: nine digits inside a longer code are equal by chance now and then.
+        if not numbers.isdisjoint(data.translate(_ALPHANUMERIC).split()):
             return True
-        return any(re.sub(r"\D", "", match[0]) in numbers for match in _GROUPED.finditer(text))
+        runs = set(data.translate(_DIGITS).split())
+        for run in runs:
+            if len(run) == _PHONE_DIGITS and run in numbers:
+                return True
+            # Twelve digits are never equal by chance, wherever they stand.
+            if len(run) >= _ID_DIGITS and any(
+                run[start : start + _ID_DIGITS] in numbers for start in range(len(run) - _ID_DIGITS + 1)
+            ):
+                return True
+        return any(self._has_grouped_number(line) for line in set(data.translate(_GROUPS).split(b"\n")))
 
-    def _has_name(self, folded: str) -> bool:
+    def _has_grouped_number(self, line: bytes) -> bool:
+        if len(line) < _LEAST_GROUPED or line.count(b" ") < 2:
+            return False
+        return any(match[0].replace(b" ", b"") in self._wanted.numbers for match in _GROUPED.finditer(line))
+
+    def _has_name(self, data: bytes) -> bool:
         names = self._wanted.names
-        for match in _WORDS.finditer(folded):
-            words = _BETWEEN.split(match[0])
-            for start in range(len(words) - 2):
-                for length in range(3, min(_MAX_WORDS, len(words) - start) + 1):
-                    if " ".join(words[start : start + length]) in names:
+        for line in set(fold(data).translate(_WORDS).split(b"\n")):
+            if line.count(b" ") < _LEAST_WORDS - 1:
+                continue
+            words = line.split()
+            for start in range(len(words) - _LEAST_WORDS + 1):
+                for length in range(_LEAST_WORDS, min(_MOST_WORDS, len(words) - start) + 1):
+                    if b" ".join(words[start : start + length]) in names:
                         return True
         return False
 
@@ -155,13 +181,22 @@ def forms_of(data: bytes) -> Iterator[tuple[str, bytes]]:
         data: The evidence.
     """
     yield "raw", data
-    if b"\\" in data:
-        yield "json", _ESCAPED_BLANK.sub(b" ", _ESCAPED.sub(_character, data))
-    if b"%" in data:
-        yield "url", unquote_to_bytes(data)
+    escaped = _segments_with(b"\\", data)
+    if escaped:
+        yield "json", _ESCAPED_BLANK.sub(b" ", _ESCAPED.sub(_character, escaped))
+    quoted = _segments_with(b"%", data)
+    if quoted:
+        yield "url", unquote_to_bytes(quoted)
     decoded = _from_base64(data)
     if decoded:
         yield "base64", decoded
+
+
+def _segments_with(mark: bytes, data: bytes) -> bytes:
+    """Return the parts of a text that hold a mark; no name and no number goes beyond a quotation mark or a control."""
+    if mark not in data:
+        return b""
+    return b"\n".join(line for line in data.translate(_LINES).split(b"\n") if mark in line)
 
 
 def _character(match: re.Match[bytes]) -> bytes:
