@@ -42,7 +42,6 @@ class Member:
         process: The process.
         log: What it wrote to either output.
         ready: File that it writes when it is at work.
-        cpu_seconds: CPU time when it was last looked at.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Member:
     process: "subprocess.Popen[bytes]"
     log: Path
     ready: Path
-    cpu_seconds: float = 0.0
 
 
 class Crew:
@@ -182,17 +180,13 @@ class Crew:
                     f"tiến trình {name} đã dừng giữa chừng (the process ended with {code})\n{self._last_lines(name)}"
                 )
 
-    def measure(self) -> dict[str, float]:
-        """Return CPU seconds by side, of processes that run.
+    def measure(self) -> dict[str, tuple[str, float]]:
+        """Return process → side and CPU seconds, of those that run.
 
         Source:
             proc_pid_stat(5): fields 14 and 15 are user and system time in clock ticks.
         """
-        sums: dict[str, float] = {}
-        for member in self.members.values():
-            member.cpu_seconds = cpu_seconds(member.process.pid) or member.cpu_seconds
-            sums[member.side] = sums.get(member.side, 0.0) + member.cpu_seconds
-        return sums
+        return {name: (member.side, cpu_seconds(member.process.pid) or 0.0) for name, member in self.members.items()}
 
     def stop(self, *, patience_seconds: float = _STOP_SECONDS) -> None:
         """End all processes; those that do not end in time are killed.

@@ -1,7 +1,7 @@
 """Everything of a demonstration that others than the officials in charge can read."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lienthong_connectors.demo.observe import Topics
@@ -35,7 +35,7 @@ def evidence(directory: Path, topics: Topics, pages: Mapping[str, bytes]) -> Ite
     yield "names of files", "\n".join(names).encode()
 
 
-def _joined(place: str, values: "set[bytes] | list[bytes]") -> Iterator[tuple[str, bytes]]:
+def _joined(place: str, values: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
     batch: list[bytes] = []
     size = 0
     for value in values:

@@ -26,7 +26,7 @@ _WORDS: Final = bytes(
 _GROUPS: Final = bytes(code if 48 <= code <= 57 else 32 if code in b" .-" else 10 for code in range(256))
 _GROUPED: Final = re.compile(rb"(?<!\d)\d{3}(?: \d{3}){2,3}(?!\d)")
 _LEAST_GROUPED: Final = 11
-_LINES: Final = bytes(code if code >= 32 and code != 34 else 10 for code in range(256))
+_AROUND_BYTES: Final = 512
 _ESCAPED: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _ESCAPED_BLANK: Final = re.compile(rb"\\[nrt]")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{10,}")
@@ -143,10 +143,11 @@ class LeakScanner:
     def _has_number(self, data: bytes) -> bool:
         numbers = self._wanted.numbers
         # A CMND must stand alone: nine digits inside a longer code are equal by chance now and then.
-        if not numbers.isdisjoint(data.translate(_ALPHANUMERIC).split()):
+        codes = set(data.translate(_ALPHANUMERIC).split())
+        if not numbers.isdisjoint(codes):
             return True
-        runs = set(data.translate(_DIGITS).split())
-        for run in runs:
+        long = b" ".join(code for code in codes if len(code) > _PHONE_DIGITS)
+        for run in set(long.translate(_DIGITS).split()):
             if len(run) == _PHONE_DIGITS and run in numbers:
                 return True
             # Twelve digits are never equal by chance, wherever they stand.
@@ -181,10 +182,10 @@ def forms_of(data: bytes) -> Iterator[tuple[str, bytes]]:
         data: The evidence.
     """
     yield "raw", data
-    escaped = _segments_with(b"\\", data)
+    escaped = _around(b"\\", data)
     if escaped:
         yield "json", _ESCAPED_BLANK.sub(b" ", _ESCAPED.sub(_character, escaped))
-    quoted = _segments_with(b"%", data)
+    quoted = _around(b"%", data)
     if quoted:
         yield "url", unquote_to_bytes(quoted)
     decoded = _from_base64(data)
@@ -192,11 +193,20 @@ def forms_of(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield "base64", decoded
 
 
-def _segments_with(mark: bytes, data: bytes) -> bytes:
-    """Return the parts of a text that hold a mark; no name and no number goes beyond a quotation mark or a control."""
-    if mark not in data:
-        return b""
-    return b"\n".join(line for line in data.translate(_LINES).split(b"\n") if mark in line)
+def _around(mark: bytes, data: bytes) -> bytes:
+    """Return what stands around every mark: enough for any name or number."""
+    parts = []
+    done, place = 0, data.find(mark)
+    while place >= 0:
+        start, end = max(done, place - _AROUND_BYTES), place + _AROUND_BYTES
+        if start > done:
+            parts.append(b"\n")
+        parts.append(data[start:end])
+        done = end
+        # The last mark inside decides how far the next part must go.
+        inside = data.rfind(mark, place + 1, end)
+        place = inside if inside >= 0 else data.find(mark, end)
+    return b"".join(parts)
 
 
 def _character(match: re.Match[bytes]) -> bytes:

@@ -30,7 +30,8 @@ class Topics:
         answered: Ids of questions whose result is there, after the intent.
         unreadable: Receipts and access-log entries that cannot be read.
         metadata: Keys, header names and header values of all records, each once.
-        open_values: Topic → values of topics that may hold nothing personal.
+        open_values: Topic → parts of the values of topics that may hold nothing personal, between quotation marks, each
+            once: their JSON repeats itself a lot.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -41,7 +42,7 @@ class Topics:
     answered: set[str] = field(default_factory=set)
     unreadable: int = 0
     metadata: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
-    open_values: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    open_values: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
 
     def take(self, records: Iterable[Record], names: TopicNames) -> None:
         """Count and keep what is compared.
@@ -60,7 +61,7 @@ class Topics:
                 seen.add(header.encode())
                 seen.add(value)
             if topic.startswith(_OPEN_VALUES) and record.value is not None:
-                self.open_values[topic].append(record.value)
+                self.open_values[topic].update(record.value.split(b'"'))
                 self._read(topic, record.value)
 
     def outcomes(self, pipeline: str) -> dict[Name, list[str]]:

@@ -20,9 +20,10 @@ def show(result: Result, console: Console) -> None:
     """
     console.print(_checks(result))
     console.print(_stages(result))
-    sides = ", ".join(f"{side} {seconds:.1f} s" for side, seconds in result.cpu_seconds.items())
+    sides = ", ".join(f"{side} {result.cpu_of(side):.1f} s" for side in ("hub", "simulator", "kafka"))
+    each = ", ".join(f"{name} {seconds:.1f}" for name, (_, seconds) in result.cpu_seconds.items())
     times = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in result.durations.items())
-    _say(console, f"CPU: {sides}")
+    _say(console, f"CPU: {sides} ({each})")
     _say(console, f"Thời gian / time: {times}; {result.bytes_searched / 2**20:.0f} MiB đã rà soát / searched for leaks")
     _say(console, f"\nlienthong trace {result.trace_of}")
     _say(console, result.trace.rstrip())
@@ -58,7 +59,9 @@ def document_of(result: Result) -> dict[str, Any]:
             for name, stage in result.stages.items()
         },
         "checks": [check.as_document() for check in result.checks],
-        "cpu_seconds": {side: round(seconds, 2) for side, seconds in result.cpu_seconds.items()},
+        "cpu_seconds": {
+            name: {"side": side, "seconds": round(seconds, 2)} for name, (side, seconds) in result.cpu_seconds.items()
+        },
         "durations_seconds": {part: round(seconds, 2) for part, seconds in result.durations.items()},
         "bytes_searched": result.bytes_searched,
         "trace": {"dossier": result.trace_of, "text": result.trace},

@@ -80,7 +80,7 @@ class Result:
         options: What it was asked for.
         checks: Every number.
         stages: How far and how fast each stage was.
-        cpu_seconds: Side → CPU time.
+        cpu_seconds: Process → its side (``hub``, ``simulator``, ``kafka`` or ``demo``) and CPU time.
         durations: Part of the demonstration → seconds.
         trace: The printed timeline of one dossier.
         trace_of: Its code.
@@ -90,11 +90,19 @@ class Result:
     options: Options
     checks: list[Check] = field(default_factory=list)
     stages: dict[str, Stage] = field(default_factory=dict)
-    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, tuple[str, float]] = field(default_factory=dict)
     durations: dict[str, float] = field(default_factory=dict)
     trace: str = ""
     trace_of: str = ""
     bytes_searched: int = 0
+
+    def cpu_of(self, side: str) -> float:
+        """Return the CPU seconds of one side.
+
+        Args:
+            side: Such as ``hub``.
+        """
+        return sum(seconds for mine, seconds in self.cpu_seconds.values() if mine == side)
 
     @property
     def agrees(self) -> bool:
@@ -248,7 +256,7 @@ class Demonstration:
         """Compare everything but leaks; returns the evidence that they are searched in."""
         self._say("So sánh dự kiến với thực tế / comparing what was expected with what came out …")
         result, crew, names = self._result, self._crew, self._place.names
-        result.cpu_seconds = {**crew.measure(), "kafka": cpu_seconds(self._broker.pid or 0) or 0.0}
+        result.cpu_seconds = {**crew.measure(), "kafka": ("kafka", cpu_seconds(self._broker.pid or 0) or 0.0)}
         result.trace_of = _interesting(expected)
         crew.begin("reconcile", ["reconcile", "--limit", "5"])
         crew.begin("trace", ["trace", result.trace_of])
