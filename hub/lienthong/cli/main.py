@@ -25,6 +25,7 @@ COMMANDS = {
     "ledger": "lienthong.cli.ledger:ledger",
     "trace": "lienthong.cli.ledger:trace",
     "reconcile": "lienthong.cli.ledger:reconcile",
+    "reference": "lienthong.cli.reference:reference",
 }
 
 
