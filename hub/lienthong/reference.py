@@ -32,8 +32,9 @@ ENGINE: Mapping[type[errors.LienthongError], str] = {
     errors.CircuitOpenError: "The record waits for the next probe; uses up no attempts.",
     errors.TokenExpiredError: "Called again at once with a new token, then with backoff. After "
     "`retry.max_token_refreshes` in a row it is a `TargetConfigurationError`.",
-    errors.BrokerUnavailableError: "A pipeline ends without settling, so that its next start reads the records again. "
-    "The gateway answers 503 with `Retry-After`. The ledger waits and tries again.",
+    errors.BrokerUnavailableError: "A pipeline's writes wait for Kafka without limit; what fails all the same ends the "
+    "pipeline without settling, and its next start reads the records again. The gateway answers 503 with "
+    "`Retry-After`. The ledger waits and tries again.",
     errors.ScopeError: "The record waits for an official (`review`), and every later record of its key behind it. "
     "All other keys go on.",
     errors.TargetConfigurationError: "The pipeline stays alive and makes one probe every 30 seconds until credentials "
