@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -95,6 +96,10 @@ def main() -> None:
     except LienthongError as error:
         click.echo(f"lienthong: {error}", err=True)
         sys.exit(_exit_code(error))
+    except Exception as error:  # noqa: BLE001 - the text of a foreign error may hold values of a record
+        click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+        click.echo(f"lienthong: {type(error).__name__}, an error from outside the hub; its text is not shown", err=True)
+        sys.exit(EXIT_FATAL)
 
 
 def _exit_code(error: LienthongError) -> int:

@@ -53,6 +53,8 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is no UTF-8 text; save it as UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -116,6 +118,9 @@ def resolve_secrets(tree: Any, variables: Mapping[str, str], folder: Path) -> An
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SecretNotFoundError(f"cannot read the secret file {path}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # Not chained: the library's error holds the bytes.
+            raise SecretNotFoundError(f"the secret file {path} is no UTF-8 text") from None
     if set(tree) == {"from_env"}:
         name = str(tree["from_env"])
         if name not in variables:

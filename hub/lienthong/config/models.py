@@ -138,4 +138,4 @@ class HubSettings(Settings):
     secrets: SecretFiles = SecretFiles()
     log: LogSettings = LogSettings()
     metrics_port: int = Field(default=0, ge=0, le=65_535)
-    connectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    connectors: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)
