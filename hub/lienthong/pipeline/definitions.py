@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from lienthong.config.loader import describe
 from lienthong.config.models import Settings
 from lienthong.delivery.policy import CircuitPolicy, ErrorPolicy, RetryPolicy
-from lienthong.errors import ConfigurationError
+from lienthong.errors import ConfigurationError, NamingError
 from lienthong.plugins import load_all
 from lienthong.registry.topics import GROUP, PIPELINES_FOLDER, TopicCatalogue
 from lienthong.topic_names import TopicNames, check_part
@@ -122,7 +122,11 @@ class PipelineDefinition(Settings):
     def _check(self) -> "PipelineDefinition":
         if sum(step is not None for step in (self.forward, self.lookup, self.deliver)) != 1:
             raise ValueError("a pipeline has exactly one of forward, lookup and deliver")
-        check_part(self.name)
+        try:
+            check_part(self.name)
+        except NamingError as error:
+            # Only a ValueError is told together with the file and the other wrong keys.
+            raise ValueError(str(error)) from None
         return self
 
     @property

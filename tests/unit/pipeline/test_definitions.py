@@ -1,0 +1,94 @@
+"""Declarations of pipelines: what cannot work is refused by name before anything starts."""
+
+import pytest
+
+from lienthong.errors import ConfigurationError
+from lienthong.pipeline.definitions import installed_definitions, lint, read_definition, resolve
+from lienthong.topic_names import TopicNames
+
+GOOD = {
+    "name": "deliver-x",
+    "description": {"vi": "Thử", "en": "Test"},
+    "sources": ["records.dossier"],
+    "deliver": {"connector": "portal", "purpose": "p", "legal_basis": "l"},
+}
+FORWARD = {"topic": "records.dossier"}
+TOPICS = {"records.dossier": None, "records.person": None, "inbound.dossier.one-stop": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"retries": 3}, "retries"),
+        ({"name": "Deliver X"}, "part of a topic name"),
+        ({"sources": []}, "sources"),
+        ({"forward": FORWARD}, "exactly one"),
+        ({"deliver": None}, "exactly one"),
+        ({"description": {"en": "Test"}}, "description.vi"),
+        ({"order": "none at all"}, "order"),
+        ({"deliver": {"connector": "portal", "purpose": "", "legal_basis": "l"}}, "deliver.purpose"),
+        ({"deliver": {"connector": "portal", "purpose": "p"}}, "deliver.legal_basis"),
+        ({"policy": {"retry": {"initial_interval": 5}}}, "policy.retry.initial_interval"),
+        ({"policy": {"retry": {"initial_interval": "0s"}}}, "storm"),
+        ({"policy": {"max_in_flight": 0}}, "policy.max_in_flight"),
+        ({"policy": {"errors": {"tolerance": "all"}}}, "policy.errors.tolerance"),
+        ({"policy": {"circuit": {"failure": 3}}}, "policy.circuit.failure"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_key(change, key) -> None:
+    """Whoever writes a pipeline learns file and key at once."""
+    with pytest.raises(ConfigurationError, match=r"x\.yaml") as caught:
+        read_definition(GOOD | change, "x.yaml")
+    assert key in str(caught.value)
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 5])
+def test_a_file_that_holds_no_mapping_is_refused(document) -> None:
+    """An empty file is no pipeline."""
+    with pytest.raises(ConfigurationError):
+        read_definition(document, "x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"sources": ["records.health"]}, "no such topic"),
+        ({"deliver": {"connector": "nowhere", "purpose": "p", "legal_basis": "l"}}, "not installed"),
+        ({"sources": ["records.*"]}, "more than one source"),
+        ({"deliver": None, "forward": {"topic": "records.nowhere"}}, "no such topic"),
+    ],
+)
+def test_what_cannot_work_here_is_found_by_lint(change, problem) -> None:
+    """Order over several topics cannot be kept; unknown topics and connectors do not start."""
+    found = lint(read_definition(GOOD | change, "x.yaml"), TOPICS, ["portal"])
+    assert len(found) == 1
+    assert problem in found[0]
+
+
+def test_order_over_several_topics_is_no_problem_where_none_is_promised() -> None:
+    """A pipeline without order may read many topics."""
+    definition = read_definition(GOOD | {"sources": ["records.*"], "order": "none"}, "x.yaml")
+    assert lint(definition, TOPICS, ["portal"]) == []
+
+
+def test_patterns_become_the_provinces_topics_once_each() -> None:
+    """Overlapping patterns must not subscribe a topic twice."""
+    definition = read_definition(GOOD | {"sources": ["records.*", "records.dossier"]}, "x.yaml")
+    pipeline = resolve(definition, TOPICS, TopicNames("hue"))
+    assert pipeline.topics == ("hue.records.dossier", "hue.records.person")
+    assert pipeline.group == "hue.lienthong.deliver-x"
+    with pytest.raises(ConfigurationError, match="no topic catalogue"):
+        resolve(read_definition(GOOD | {"sources": ["x.*"]}, "x.yaml"), TOPICS, TopicNames("hue"))
+
+
+def test_every_installed_pipeline_is_sound() -> None:
+    """What is shipped can be started."""
+    from importlib.metadata import entry_points
+
+    from lienthong.registry.topics import TopicCatalogue
+
+    topics = {topic.name: topic for topic in TopicCatalogue.installed(TopicNames("hue"), "development")}
+    connectors = [point.name for point in entry_points(group="lienthong.connectors")]
+    found = installed_definitions()
+    assert set(found) == {"intake", "verify-dossier", "deliver-dossier", "link-verification"}
+    assert [problem for each in found.values() for problem in lint(each, topics, connectors)] == []
