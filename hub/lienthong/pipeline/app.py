@@ -1,11 +1,15 @@
 """The worker of one pipeline: Faust around an engine."""
 
+from collections.abc import Awaitable
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Protocol
 
 import faust
 import structlog
 
 from lienthong.config.models import KafkaSettings
+from lienthong.errors import FatalError, LienthongError
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.transport.assignment import Slice
 from lienthong.transport.listener import PartitionListener
@@ -14,6 +18,7 @@ from lienthong.transport.poller import Limits
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
+_FRAMES = 6
 
 
 class Engine(PartitionListener, Protocol):
@@ -135,29 +140,47 @@ def build(pipeline: Pipeline, engine: Engine, settings: KafkaSettings, limits: L
     @app.agent(topic, name=f"pipeline-{pipeline.name}")
     async def deliver(stream: Any) -> None:
         async for event in stream.noack().events():
-            try:
-                await app.take(event.value)
-            except Exception as error:  # noqa: BLE001 - Faust would restart the agent and skip the slice
-                await _stop_because(app, error)
+            error = await failure_of(app.take(event.value))
+            if error is not None:
+                await stop_because(app, error)
                 return
 
     async def watch_engine() -> None:
-        try:
-            await engine.wait_failed()
-        except Exception as error:  # noqa: BLE001 - every failure ends the worker
-            await _stop_because(app, error)
+        error = await failure_of(engine.wait_failed())
+        if error is not None:
+            await stop_because(app, error)
 
     app.task(watch_engine)
     return app
 
 
-async def _stop_because(app: WorkerApp, error: Exception) -> None:
+async def failure_of(work: Awaitable[None]) -> Exception | None:
+    """Return what went wrong, outside its handler: Faust logs whatever is being handled when a worker crashes.
+
+    Args:
+        work: What is awaited.
+    """
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - out of an agent Faust would restart it and skip the slice
+        return error
+    return None
+
+
+async def stop_because(app: WorkerApp, error: Exception) -> None:
+    """Stop the worker; the first reason counts.
+
+    Args:
+        app: The worker.
+        error: Why. Of an error from outside the hub only class and place are kept: its text may hold values.
+    """
+    told = error if isinstance(error, LienthongError) else _foreign(error)
     if app.failure is None:
-        app.failure = error
-        log.error("pipeline_failed", error_code=getattr(error, "code", type(error).__name__), detail=_safe(error))
-    await app.crash(error)
+        app.failure = told
+        log.error("pipeline_failed", error_code=told.code, detail=str(told))
+    await app.crash(told)
 
 
-def _safe(error: Exception) -> str:
-    # Texts of the hub's own errors hold no values; those of foreign ones may.
-    return str(error) if hasattr(error, "code") else type(error).__name__
+def _foreign(error: Exception) -> FatalError:
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-_FRAMES:]]
+    return FatalError(f"{type(error).__name__}, an error from outside the hub, at {' → '.join(places) or 'no place'}")

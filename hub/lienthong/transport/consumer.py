@@ -111,15 +111,19 @@ class Consumer(FaustConsumer):
         listener: PartitionListener | None = getattr(self.app, "partition_listener", None)
         while not self.should_stop:
             change = await self._changes.get()
+            failure: Exception | None = None
             try:
                 await self._apply(change, listener)
-            except Exception as error:
-                log.exception("rebalance_failed", error_code=type(error).__name__)
-                await self.crash(error)
-                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, the partition is not ready
+                failure = error
             finally:
                 if change.drained is not None:
                     change.drained.set()
+            if failure is not None:
+                # Outside the handler, because Faust logs the text of whatever is being handled.
+                log.error("rebalance_failed", error_code=getattr(failure, "code", type(failure).__name__))
+                await self.crash(failure)
+                return
 
     async def _apply(self, change: Rebalance, listener: PartitionListener | None) -> None:
         if change.removed:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -165,7 +166,7 @@ async def test_partitions_that_stay_keep_flowing_while_others_move(province, sta
     kept = {partition: moments for partition, moments in times.items() if partition not in moved}
     assert len(kept) == 2
     for moments in kept.values():
-        gaps = [after - before for before, after in zip(moments, moments[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(moments)]
         assert max(gaps) < 2.0
     # Nothing was drained that had to be repeated: the calls were short.
     assert len(first.calls) + len(second.calls) == total

@@ -3,7 +3,8 @@
 import pytest
 
 from lienthong.config.models import KafkaSettings
-from lienthong.pipeline.app import build
+from lienthong.errors import FatalError, RecordTooLargeError
+from lienthong.pipeline.app import build, failure_of, stop_because
 
 
 class _Engine:
@@ -52,3 +53,30 @@ def test_faust_creates_no_topic_and_opens_no_port(app) -> None:
     assert not app.conf.web_enabled
     assert not app.conf.topic_allow_declare
     assert app.conf.topic_disable_leader
+
+
+async def test_a_foreign_error_is_told_by_class_and_place_only(app, caplog) -> None:
+    """The text of a library's exception may hold a citizen's data, and Faust would log it."""
+
+    async def fail() -> None:
+        raise ValueError("Nguyễn Thị Thuận 000190123456")
+
+    error = await failure_of(fail())
+    await stop_because(app, error)
+    assert isinstance(app.failure, FatalError)
+    assert "ValueError" in str(app.failure)
+    assert "test_app.py" in str(app.failure)
+    assert "Thuận" not in caplog.text + repr(app.failure) + repr(app.crash_reason)
+
+
+async def test_the_first_failure_is_the_reason(app) -> None:
+    """What follows from a failure must not hide it."""
+
+    async def fail(error: Exception) -> None:
+        raise error
+
+    first = await failure_of(fail(RecordTooLargeError("too large")))
+    await stop_because(app, first)
+    await stop_because(app, RuntimeError("follows"))
+    assert app.failure is first
+    assert await failure_of(app.take(None)) is None
