@@ -1,0 +1,78 @@
+"""The whole hub in real processes: every number agrees, sabotage is noticed, Ctrl-C leaves nothing."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(200)]
+
+
+def test_every_number_of_a_short_run_agrees(run_demo):
+    """Defects, an outage and a storm, and still every record has the outcome that was written down beforehand."""
+    demo = run_demo("--records", "1500", "--seed", "3")
+    code, output = demo.finish()
+
+    assert code == 0, output
+    report = demo.report
+    assert report["agrees"] is True
+    assert all(check["agrees"] for check in report["checks"])
+    assert list(report["stages"]) == [
+        "published",
+        "intake",
+        "verify-dossier",
+        "link-verification",
+        "deliver-dossier",
+        "ledger",
+    ]
+    for stage in report["stages"].values():
+        assert stage["expected"] == stage["observed"] > 0
+        assert stage["records_per_second"] > 0
+    assert report["trace"]["dossier"] in output
+    assert "KHỚP / AGREES" in output
+    assert demo.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "noticed"),
+    [
+        ("lose", "order within each dossier"),
+        ("repeat", "order within each dossier"),
+        ("reorder", "order within each dossier"),
+        ("leak", "numbers and full names"),
+    ],
+)
+def test_sabotage_is_noticed(run_demo, sabotage, noticed):
+    """The checks are worth something: one record of hundreds that goes wrong makes the run fail, and is named."""
+    demo = run_demo("--records", "600", "--sabotage", sabotage, "--no-progress")
+    code, output = demo.finish()
+
+    assert code == 1, output
+    differing = [check["title"] for check in demo.report["checks"] if not check["agrees"]]
+    assert any(noticed in title for title in differing)
+    assert demo.report["agrees"] is False
+    assert demo.left_behind() == []
+
+
+@pytest.mark.parametrize("after_seconds", [1.0, 4.0, 12.0])
+def test_ctrl_c_leaves_nothing(run_demo, after_seconds):
+    """Whenever the run is broken off, its processes and files are gone and the exit code says so."""
+    demo = run_demo("--records", "5000")
+    threading.Event().wait(after_seconds)
+    demo.interrupt()
+    code, output = demo.finish(30)
+
+    assert code == 130, output
+    assert demo.left_behind() == []
+
+
+def test_a_process_that_dies_is_told(run_demo):
+    """A pipeline that ends by itself ends the run with its last words, not with a wait for ever."""
+    demo = run_demo("--records", "5000")
+    os.kill(demo.await_process("pipelines run intake"), signal.SIGKILL)
+    code, output = demo.finish(60)
+
+    assert code == 1
+    assert "intake" in output
+    assert demo.left_behind() == []
