@@ -12,7 +12,7 @@ from lienthong.record import OutgoingRecord
 from lienthong.transport.assignment import Assignment, Place
 
 #: Rows of one batch of receipts: at the longest source, id and key that intake lets in, far below any topic's limit.
-_BATCH_ROWS = 500
+_BATCH_ROWS = 300
 
 
 class _Entry:
