@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _SAMPLE_SECONDS = 1.0
 _LOOP_SILENCE_SECONDS = 30.0
+#: Longer than the questions that the poll thread may have to ask a broker that is away.
+_POLL_SILENCE_SECONDS = 180.0
 _EXIT_SECOND_SIGNAL = 130
 
 
@@ -123,11 +125,16 @@ async def _sample(
 ) -> None:
     """Report progress once a second; the probes see the loop through it."""
     health.watch("event_loop", _LOOP_SILENCE_SECONDS)
+    health.watch("poll_thread", _POLL_SILENCE_SECONDS)
+    heartbeat: float | None = None
     known: set[tuple[str, int]] = set()
     while True:
         health.beat("event_loop")
         poller = getattr(app.consumer, "poller", None) if app.started else None
         assignments = poller.assignments if poller is not None else {}
+        if poller is None or poller.heartbeat != heartbeat:
+            health.beat("poll_thread")
+            heartbeat = None if poller is None else poller.heartbeat
         ready = [place for place, assignment in assignments.items() if assignment.is_ready]
         if ready:
             health.set_ready("partitions")
