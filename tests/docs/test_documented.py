@@ -141,6 +141,14 @@ def test_every_page_can_be_reached(pages: dict[str, Any], start: str) -> None:
     assert sorted(set(pages) - seen) == []
 
 
+def test_the_map_lists_every_page(pages: dict[str, Any]) -> None:
+    """Tutorials, guides, explanations and reference pages are all found from the map."""
+    groups = ("tutorials", "how-to", "explanation", "reference")
+    expected = {path.removeprefix("docs/") for path in pages if path.split("/")[1:2] and path.split("/")[1] in groups}
+
+    assert expected <= set(pages["docs/README.md"].links)
+
+
 def _normal(path: str) -> str:
     parts: list[str] = []
     for part in path.split("/"):

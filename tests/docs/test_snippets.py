@@ -1,6 +1,7 @@
 """Examples in the pages work."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +84,13 @@ def test_the_demonstration_prints_what_the_readme_shows(root: Path, pages: dict[
     excerpt = next(block for block in pages["README.md"].blocks("text") if "Phải thành" in block)
     folder = root / "connectors" / "lienthong_connectors" / "demo"
     source = "\n".join(path.read_text("utf-8") for path in folder.glob("*.py"))
-    titles = [line[:50].rstrip(" …").rsplit(" / ", 1)[-1] for line in excerpt.splitlines()[1:-2]]
+    lines = excerpt.splitlines()[1:-2]
 
-    assert titles
-    for title in titles:
+    assert lines
+    for line in lines:
+        title, outcome = line[:52].rstrip(" …").rsplit(" / ", 1)[-1], re.split(r" {2,}", line[52:])[0].strip()
         assert title in source, title
+        assert all(word in source for word in outcome.split(": ")), outcome
 
 
 @pytest.mark.parametrize("name", ["configure.md", "add-a-pipeline.md"])
