@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lienthong needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -34,8 +34,8 @@ build/.wheel: $(VENV)/.ready $(WHEEL_INPUTS)
 
 $(TEST_VENV)/.ready: build/.wheel requirements/dev.txt
 	@test -x $(TEST_VENV)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(TEST_VENV)
-	@$(UV) pip sync --quiet --python $(TEST_VENV)/bin/python --require-hashes requirements/dev.txt
-	@$(UV) pip install --quiet --python $(TEST_VENV)/bin/python --no-deps --reinstall build/dist/*.whl
+	@$(UV) pip sync --quiet --compile-bytecode --python $(TEST_VENV)/bin/python --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(TEST_VENV)/bin/python --no-deps --reinstall build/dist/*.whl
 	@touch $@
 
 test: $(TEST_VENV)/.ready ## Run all tests against the installed wheel, on a real Kafka

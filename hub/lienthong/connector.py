@@ -9,14 +9,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-import httpx
 from pydantic import BaseModel
 
 from lienthong.clock import Clock
 from lienthong.envelope import Event
 from lienthong.outcome import Answer, Outcome
+
+if TYPE_CHECKING:
+    # Most commands never call a target; importing the client costs them a fifth of their start.
+    import httpx
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -43,7 +46,7 @@ class HttpClientFactory(Protocol):
         ca_file: str | None = None,
         client_certificate_file: str | None = None,
         client_key_file: str | None = None,
-    ) -> httpx.AsyncClient:
+    ) -> "httpx.AsyncClient":
         """Return a client that the connector closes in ``close``.
 
         Args:

@@ -16,11 +16,38 @@ KEEP_ALIVE_SECONDS = 20.0
 _USER_AGENT = "lienthong"
 
 
+_MAX_TARGETS = 256
+
+
 class Client(httpx.AsyncClient):
     """httpx's client with a short way past redirects, cookies and authentication flows where a call needs none.
 
     Measured at 100 calls in flight: the long way costs about 90 µs of CPU per call more.
     """
+
+    def build_request(self, method: str, url: httpx.URL | str, **options: Any) -> httpx.Request:
+        """Build one request; one that only has a relative path and a body is built from remembered parts.
+
+        Args:
+            method: Such as ``POST``.
+            url: Absolute, or relative to the base URL.
+            **options: As for :meth:`httpx.AsyncClient.build_request`.
+        """
+        if options.keys() - {"content"} or not isinstance(url, str) or self.params:
+            return super().build_request(method, url, **options)
+        target = self._targets.get(url)
+        if target is None:
+            target = self._merge_url(url)
+            if len(self._targets) < _MAX_TARGETS:
+                self._targets[url] = target
+        extensions = {"timeout": self.timeout.as_dict()}
+        return httpx.Request(
+            method, target, headers=self.headers, content=options.get("content"), extensions=extensions
+        )
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._targets: dict[str, httpx.URL] = {}
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send one request.

@@ -1,12 +1,17 @@
-"""Calls over one aiohttp session, with httpx's exceptions set right."""
+"""Calls over one aiohttp session, with httpx's requests, answers and exceptions."""
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict
+from yarl import URL
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+#: URLs that are remembered in parsed form; connectors call few.
+_MAX_KNOWN_URLS = 256
 
 
 class Transport(AiohttpTransport):
@@ -14,8 +19,14 @@ class Transport(AiohttpTransport):
 
     The library calls every broken connection ``ConnectTimeout``, also one that broke after the request was sent;
     whether a write may be repeated depends on that difference. The limit for reading is used for the whole call, from
-    connecting to the last byte, so that a target that drips bytes cannot hold a call for ever.
+    connecting to the last byte, so that a target that drips bytes cannot hold a call for ever. What the library does
+    for streams and proxies is left out, which halves the cost of a call.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._urls: dict[httpx.URL, URL] = {}
+        self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and read the whole answer.
@@ -29,52 +40,84 @@ class Transport(AiohttpTransport):
         Raises:
             httpx.TransportError: As httpx documents its subclasses.
         """
+        if not isinstance(self.client, aiohttp.ClientSession):
+            self.client = self.get_client()
+        limits = request.extensions.get("timeout", {})
         is_answered = False
         try:
-            async with asyncio.timeout(request.extensions.get("timeout", {}).get("read")):
-                response = await super().handle_async_request(request)
+            async with asyncio.timeout(limits.get("read")):
+                response = await self.client.request(
+                    request.method,
+                    self._url(request.url),
+                    headers=CIMultiDict([(name.decode(), value.decode()) for name, value in request.headers.raw]),
+                    data=await request.aread() or None,
+                    allow_redirects=False,
+                    timeout=self._timeout(limits.get("connect"), limits.get("pool")),
+                )
                 is_answered = True
                 content = await _read(response)
-        except httpx.TransportError as error:
-            raise _precise(error, is_answered=is_answered) from (error.__cause__ or error)
         except aiohttp.ClientError as error:
-            raise httpx.RemoteProtocolError(type(error).__name__) from error
+            raise _precise(error, is_answered=is_answered) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout("the call took longer than its limit") from error
         return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            content=content,
-            request=request,
-            extensions=response.extensions,
+            response.status, headers=list(response.raw_headers), content=content, request=request, extensions=_HTTP_1_1
         )
 
+    def _url(self, url: httpx.URL) -> URL:
+        known = self._urls.get(url)
+        if known is None:
+            known = URL(str(url), encoded=True)
+            if len(self._urls) < _MAX_KNOWN_URLS:
+                self._urls[url] = known
+        return known
 
-async def _read(response: httpx.Response) -> bytes:
+    def _timeout(self, connect: float | None, pool: float | None) -> aiohttp.ClientTimeout:
+        known = self._timeouts.get((connect, pool))
+        if known is None:
+            known = self._timeouts[connect, pool] = aiohttp.ClientTimeout(sock_connect=connect, connect=pool)
+        return known
+
+
+_HTTP_1_1 = {"http_version": b"HTTP/1.1"}
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    if (response.content_length or 0) > MAX_RESPONSE_BYTES:
+        response.close()
+        raise httpx.RemoteProtocolError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
     chunks: list[bytes] = []
     size = 0
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             size += len(chunk)
             if size > MAX_RESPONSE_BYTES:
                 raise httpx.RemoteProtocolError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
             chunks.append(chunk)
     finally:
-        await response.aclose()
-    return b"".join(chunks)
+        if response.content.at_eof():
+            response.release()
+        else:
+            response.close()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _precise(error: httpx.TransportError, *, is_answered: bool) -> httpx.TransportError:
-    cause = error.__cause__
-    kind: type[httpx.TransportError] = type(error)
-    if is_answered and isinstance(cause, aiohttp.ClientConnectionError):
-        kind = httpx.ReadTimeout if isinstance(cause, TimeoutError) else httpx.ReadError
-    elif isinstance(cause, aiohttp.ConnectionTimeoutError):
-        kind = httpx.ConnectTimeout
-    elif isinstance(cause, aiohttp.SocketTimeoutError):
-        kind = httpx.ReadTimeout
-    elif isinstance(cause, aiohttp.ClientConnectorError):
-        kind = httpx.ConnectError
-    elif isinstance(cause, aiohttp.ClientConnectionError):
-        kind = httpx.ReadError
-    return kind(type(cause).__name__ if cause else str(error))
+_KINDS: tuple[tuple[type[aiohttp.ClientError], type[httpx.TransportError]], ...] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.SocketTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientProxyConnectionError, httpx.ProxyError),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ClientConnectionError, httpx.ReadError),
+)
+
+
+def _precise(error: aiohttp.ClientError, *, is_answered: bool) -> httpx.TransportError:
+    if is_answered and isinstance(error, aiohttp.ClientConnectionError):
+        return (httpx.ReadTimeout if isinstance(error, TimeoutError) else httpx.ReadError)(type(error).__name__)
+    for ours, theirs in _KINDS:
+        if isinstance(error, ours):
+            return theirs(type(error).__name__)
+    return httpx.RemoteProtocolError(type(error).__name__)
