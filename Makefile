@@ -22,6 +22,7 @@ $(VENV)/.ready: pyproject.toml requirements/bootstrap.txt requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q $(SOURCES)
 	@touch $@
 
 demo: setup ## Run the main job: 20,000 events through a real Kafka and both national simulators
@@ -56,7 +57,7 @@ format: setup ## Format and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 schemas: setup ## Export the JSON Schemas and generated reference pages
-	@$(BIN)/lienthong schemas export
+	@$(BIN)/lienthong schemas export && $(BIN)/lienthong reference
 
 clean: ## Remove everything that was built here
 	@rm -rf $(VENV) $(TEST_VENV) build .lienthong .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

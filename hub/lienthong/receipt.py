@@ -6,7 +6,7 @@ receipts of one partition stay in order. Readers upsert by (pipeline, source, id
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,6 +17,8 @@ from lienthong.outcome import OutcomeKind
 from lienthong.record import OutgoingRecord
 
 _VERSION = 1
+#: Rows of one Kafka record: with the longest source, id and key that intake lets in, below any topic's limit.
+_MAX_ROWS = 300
 #: The last seven fields of a receipt that has nothing special.
 DEFAULTS: tuple[Any, ...] = ("", 1, False, "", (), (), "")
 
@@ -105,6 +107,20 @@ def encode(batch: ReceiptBatch, topic: str) -> OutgoingRecord:
     )
     key = f"{batch.pipeline}|{batch.topic}|{batch.partition}".encode()
     return OutgoingRecord(topic, key, value, [])
+
+
+def encode_all(batch: ReceiptBatch, topic: str) -> list[OutgoingRecord]:
+    """Return the Kafka records of a batch of any size.
+
+    Args:
+        batch: The receipts.
+        topic: Full name of the receipts topic.
+    """
+    rows = batch.receipts
+    if len(rows) <= _MAX_ROWS:
+        return [encode(batch, topic)]
+    parts = [rows[first : first + _MAX_ROWS] for first in range(0, len(rows), _MAX_ROWS)]
+    return [encode(replace(batch, receipts=part), topic) for part in parts]
 
 
 def decode(value: bytes) -> ReceiptBatch:

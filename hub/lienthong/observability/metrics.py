@@ -112,9 +112,6 @@ TABLE: tuple[MetricSpec, ...] = (
     MetricSpec(
         "lienthong_commits_total", "counter", "commits", ("pipeline", "result"), "Offset commits, by partition result."
     ),
-    MetricSpec(
-        "lienthong_produced_records_total", "counter", "records", ("topic",), "Records that Kafka acknowledged."
-    ),
 )
 
 
@@ -274,15 +271,6 @@ class Metrics:
             number: How many partitions.
         """
         self._count("lienthong_commits_total", (pipeline, result), number)
-
-    def count_produced(self, topic: str, number: int = 1) -> None:
-        """Count records that Kafka acknowledged.
-
-        Args:
-            topic: Name of the topic.
-            number: How many.
-        """
-        self._count("lienthong_produced_records_total", (topic,), number)
 
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics as text, and its content type.

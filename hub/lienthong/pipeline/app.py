@@ -1,6 +1,7 @@
 """The worker of one pipeline: Faust around an engine."""
 
 from collections.abc import Awaitable
+from datetime import datetime
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, Protocol
@@ -52,6 +53,10 @@ class Engine(PartitionListener, Protocol):
         """Wait until the engine fails, then raise what happened."""
         ...
 
+    def oldest_review(self) -> datetime | None:
+        """Return when the oldest open review was opened, or None."""
+        ...
+
 
 class WorkerApp(faust.App):
     """A Faust app whose transport finds its settings here.
@@ -75,6 +80,9 @@ class WorkerApp(faust.App):
         """Start the engine before anything is fetched."""
         await self.engine.start()
         await super().on_start()
+
+    def _create_directories(self) -> None:
+        """Create none: a worker keeps nothing on disk, and its root file system may be read-only."""
 
     async def take(self, item: Slice) -> None:
         """Hand a slice to the engine, unless the worker is about to stop.

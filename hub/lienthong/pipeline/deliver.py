@@ -3,6 +3,8 @@
 import hashlib
 from typing import Any
 
+import orjson
+
 from lienthong.connector import CallContext, Sink
 from lienthong.delivery.effect import effect_key
 from lienthong.delivery.retry import Attempts
@@ -15,7 +17,7 @@ from lienthong.pipeline.step import ReviewRequired
 from lienthong.pipeline.target import Target
 
 #: Fields that differ in every re-export although nothing happened.
-_VOLATILE = {"sequence", "occurred_at"}
+_VOLATILE = ("sequence", "occurred_at")
 
 
 class Deliver:
@@ -74,7 +76,7 @@ class Deliver:
             if sequence < state.sequence:
                 ended = state.with_record(mark)
                 return Handled(Outcome(OutcomeKind.SUPERSEDED, "older_sequence", attempts=0), state=ended)
-            digest = hashlib.blake2b(data.model_dump_json(exclude=_VOLATILE).encode(), digest_size=16).hexdigest()
+            digest = _digest(event.data or b"")
             if digest == state.digest:
                 ended = state.with_record(mark).with_delivery(sequence, digest)
                 return Handled(Outcome(OutcomeKind.DUPLICATE, "same_content", attempts=0), state=ended)
@@ -137,3 +139,11 @@ class Deliver:
             outcome.target_reference,
         )
         return Handled(complete, effect_key=effect)
+
+
+def _digest(value: bytes) -> str:
+    """Return what is equal for equal content, whatever the order of its fields."""
+    document = orjson.loads(value)
+    for name in _VOLATILE:
+        document.pop(name, None)
+    return hashlib.blake2b(orjson.dumps(document, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

@@ -5,7 +5,7 @@ last content that was delivered, marks of the records that were handled lately, 
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
@@ -41,7 +41,7 @@ class KeyState:
         """
         if mark in self.recent:
             return self
-        return replace(self, recent=(*self.recent, mark)[-_RECENT:])
+        return KeyState(self.sequence, self.digest, (*self.recent, mark)[-_RECENT:], self.asked)
 
     def with_delivery(self, sequence: int, digest: str) -> "KeyState":
         """Return the state after a snapshot was delivered.
@@ -50,7 +50,7 @@ class KeyState:
             sequence: The snapshot's.
             digest: Of its content.
         """
-        return replace(self, sequence=max(sequence, self.sequence), digest=digest)
+        return KeyState(max(sequence, self.sequence), digest, self.recent, self.asked)
 
     def with_question(self, mark: str) -> "KeyState":
         """Return the state after a question was asked.
@@ -58,7 +58,7 @@ class KeyState:
         Args:
             mark: Keyed hash of the question.
         """
-        return replace(self, asked=(*self.asked, mark)[-_RECENT:])
+        return KeyState(self.sequence, self.digest, self.recent, (*self.asked, mark)[-_RECENT:])
 
 
 _EMPTY = KeyState()

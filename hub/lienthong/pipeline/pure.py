@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from lienthong.clock import Clock
@@ -9,7 +10,7 @@ from lienthong.kafka.producer import AcknowledgedProducer, PendingWrites
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.work import Work
-from lienthong.receipt import ReceiptBatch, encode
+from lienthong.receipt import ReceiptBatch, encode_all
 from lienthong.transport.assignment import Assignment, Slice
 
 
@@ -123,6 +124,10 @@ class PureEngine:
         _, left = await asyncio.wait(list(self._open), timeout=timeout_seconds)
         return not left
 
+    def oldest_review(self) -> datetime | None:
+        """Return None: nobody decides on anything here."""
+        return None
+
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._open.pop(task, None)
         error = None if task.cancelled() else task.exception()
@@ -135,7 +140,7 @@ class PureEngine:
         now = self._clock.now()
         place = item.place
         batch = ReceiptBatch(self._pipeline.name, place.topic, place.partition, now, work.receipts)
-        await self._producer.send([encode(batch, self._pipeline.names.receipts)])
+        await self._producer.send(encode_all(batch, self._pipeline.names.receipts))
         item.settle_all()
         for outcome, number in work.counts.items():
             self._metrics.count_records(self._pipeline.name, outcome, number)

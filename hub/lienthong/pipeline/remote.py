@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -182,6 +183,10 @@ class RemoteEngine:
         except TimeoutError:
             return False
         return finished
+
+    def oldest_review(self) -> datetime | None:
+        """Return when the oldest open review of the partitions owned here was opened, or None."""
+        return min((entry.parked_at for entry in self._parked if entry.review_id), default=None)
 
     def _accept(self, command: Command) -> None:
         if self._parked.find_review(command.review_id) is None:

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from lienthong.clock import Clock
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
-from lienthong.receipt import Receipt, ReceiptBatch, encode
+from lienthong.receipt import Receipt, ReceiptBatch, encode_all
 from lienthong.record import OutgoingRecord
 from lienthong.transport.assignment import Assignment, Place
-
-#: Rows of one batch of receipts: at the longest source, id and key that intake lets in, far below any topic's limit.
-_BATCH_ROWS = 300
 
 
 class _Entry:
@@ -117,9 +114,11 @@ class Settler:
             by_place[entry.place].append(entry.receipt)
         await self._producer.send(
             [
-                encode(ReceiptBatch(self._pipeline, place.topic, place.partition, now, rows), self._topic)
-                for place, receipts in by_place.items()
-                for rows in (receipts[first : first + _BATCH_ROWS] for first in range(0, len(receipts), _BATCH_ROWS))
+                record
+                for place, rows in by_place.items()
+                for record in encode_all(
+                    ReceiptBatch(self._pipeline, place.topic, place.partition, now, rows), self._topic
+                )
             ]
         )
         settled: dict[Assignment, list[int]] = defaultdict(list)

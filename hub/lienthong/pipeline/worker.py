@@ -7,7 +7,6 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import orjson
 import structlog
 import uvloop
 
@@ -16,17 +15,14 @@ from lienthong.config.models import HubSettings
 from lienthong.observability.health import Health
 from lienthong.observability.metrics import Metrics
 from lienthong.observability.server import ObservabilityServer
-from lienthong.pipeline.app import WorkerApp, build
+from lienthong.pipeline.app import build
 from lienthong.pipeline.compose import build_engine
 from lienthong.pipeline.definitions import Pipeline
+from lienthong.pipeline.sampler import Announcement, Sampler
 from lienthong.transport.poller import Limits
 
 log = structlog.get_logger(__name__)
 
-_SAMPLE_SECONDS = 1.0
-_LOOP_SILENCE_SECONDS = 30.0
-#: Longer than the questions that the poll thread may have to ask a broker that is away.
-_POLL_SILENCE_SECONDS = 180.0
 _EXIT_SECOND_SIGNAL = 130
 
 
@@ -61,7 +57,8 @@ async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | No
     port = server.start(settings.metrics_port)
     stopped = asyncio.Event()
     _install_signals(stopped.set)
-    sampler = asyncio.create_task(_sample(app, pipeline, metrics, health, clock, _Announcement(ready_file, port)))
+    announcement = Announcement(ready_file, port)
+    sampler = asyncio.create_task(Sampler(app, pipeline.name, metrics, health, clock, announcement).run())
     try:
         await app.start()
         waiting = [asyncio.ensure_future(stopped.wait()), asyncio.ensure_future(app.wait_until_stopped())]
@@ -87,23 +84,6 @@ def tune_garbage_collector() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-class _Announcement:
-    """Tells once that the worker is at work."""
-
-    def __init__(self, path: Path | None, port: int) -> None:
-        self._path = path
-        self._port = port
-
-    def make(self, pipeline: str) -> None:
-        if self._path is None:
-            return
-        line = orjson.dumps({"pipeline": pipeline, "metrics_port": self._port, "pid": os.getpid()})
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_bytes(line + b"\n")
-        temporary.replace(self._path)
-        self._path = None
-
-
 def _install_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     count = 0
@@ -118,35 +98,3 @@ def _install_signals(stop: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-
-
-async def _sample(
-    app: WorkerApp, pipeline: Pipeline, metrics: Metrics, health: Health, clock: Clock, announcement: _Announcement
-) -> None:
-    """Report progress once a second; the probes see the loop through it."""
-    health.watch("event_loop", _LOOP_SILENCE_SECONDS)
-    health.watch("poll_thread", _POLL_SILENCE_SECONDS)
-    heartbeat: float | None = None
-    known: set[tuple[str, int]] = set()
-    while True:
-        health.beat("event_loop")
-        poller = getattr(app.consumer, "poller", None) if app.started else None
-        assignments = poller.assignments if poller is not None else {}
-        if poller is None or poller.heartbeat != heartbeat:
-            health.beat("poll_thread")
-            heartbeat = None if poller is None else poller.heartbeat
-        ready = [place for place, assignment in assignments.items() if assignment.is_ready]
-        if ready:
-            health.set_ready("partitions")
-            announcement.make(pipeline.name)
-        now_ms = clock.now().timestamp() * 1000
-        for place, assignment in assignments.items():
-            metrics.set_lag(pipeline.name, place.topic, place.partition, assignment.lag)
-            oldest = assignment.oldest_timestamp_ms()
-            age = max(0.0, (now_ms - oldest) / 1000) if oldest is not None and oldest >= 0 else 0.0
-            metrics.set_watermark_age(pipeline.name, place.topic, place.partition, age)
-        for place in known - set(assignments):
-            metrics.forget_partition(pipeline.name, *place)
-        known = set(assignments)
-        metrics.set_in_flight(pipeline.name, sum(item.in_flight for item in assignments.values()))
-        await clock.sleep(_SAMPLE_SECONDS)

@@ -79,7 +79,9 @@ class Poller:
         self._is_holding = False
         self._error: BaseException | None = None
         self._last_commit = 0.0
-        self._commit_failures = 0
+        #: Commits that Kafka accepted and refused, by partition; only ever rising.
+        self.commits_total = 0
+        self.commit_failures_total = 0
         self._thread = threading.Thread(target=self._run, name="lienthong-poller", daemon=True)
         self._consumer: Any = None
         #: When the thread last went round; the watchdog compares it with the time.
@@ -268,9 +270,9 @@ class Poller:
                     assignment.committed = assignment.committed._replace(
                         offset=result.offset, metadata=result.metadata or ""
                     )
-                self._commit_failures = 0
+                self.commits_total += 1
             elif problem.code() not in REBALANCE_CODES:
-                self._commit_failures += 1
+                self.commit_failures_total += 1
                 log.warning("commit_failed", topic=result.topic, partition=result.partition, error_code=problem.name())
                 if problem.code() in REFUSED_COMMIT_CODES:
                     self._error = self._error or OffsetCommitError(

@@ -26,6 +26,7 @@ async def sabotaged(kind):
     received = []
 
     async def take(request):
+        """Note what arrives."""
         received.append((await request.json())["data"][0]["GhiChu"])
         return web.json_response({"error_code": 0})
 
@@ -40,6 +41,7 @@ async def sabotaged(kind):
         async with running(proxy) as proxy_url, aiohttp.ClientSession(proxy_url) as session:
 
             async def send(*bodies):
+                """Call as the hub does."""
                 for body in bodies:
                     async with session.post("/integration", json=body) as answer:
                         assert answer.status == 200

@@ -20,7 +20,6 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_gateway_events_total": lambda metrics: metrics.count_gateway_events("accepted", 2),
     "lienthong_gateway_request_seconds": lambda metrics: metrics.observe_gateway_request("/v1/events", 0.01),
     "lienthong_commits_total": lambda metrics: metrics.count_commits("intake", "ok"),
-    "lienthong_produced_records_total": lambda metrics: metrics.count_produced("hue.records.dossier", 5),
 }
 
 

@@ -130,7 +130,6 @@ def test_any_damage_to_the_bytes_ends_in_one_outcome(take, make_bench, cut, inse
     _check(take, bench, message)
 
 
-@pytest.mark.xfail(strict=True, reason="the receipts of a slice are one record, however long names are")
 async def test_receipts_of_a_whole_slice_of_long_names_fit_into_their_topic(
     take, make_bench, make_pipeline, producer, clock, metrics
 ) -> None:

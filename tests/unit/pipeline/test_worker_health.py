@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from lienthong.observability.health import Health
-from lienthong.pipeline.worker import _Announcement, _sample
+from lienthong.pipeline.sampler import Announcement, Sampler
 from lienthong.transport.assignment import Assignment, Place
 
 
@@ -18,8 +18,9 @@ class _RoundsOverError(Exception):
 def sample(make_pipeline, metrics, clock, tmp_path):
     """Give a function that samples for some rounds, with a poll thread that beats or hangs."""
     health = Health(clock, required=("partitions",))
-    poller = SimpleNamespace(heartbeat=0.0, assignments={})
-    app = SimpleNamespace(started=True, consumer=SimpleNamespace(poller=poller))
+    poller = SimpleNamespace(heartbeat=0.0, assignments={}, commits_total=0, commit_failures_total=0)
+    engine = SimpleNamespace(oldest_review=lambda: None)
+    app = SimpleNamespace(started=True, consumer=SimpleNamespace(poller=poller), engine=engine)
     ready_file = tmp_path / "ready"
 
     async def run(rounds: int, *, is_beating: bool) -> None:
@@ -32,11 +33,11 @@ def sample(make_pipeline, metrics, clock, tmp_path):
                 raise _RoundsOverError
 
         ticking = SimpleNamespace(now=clock.now, monotonic=clock.monotonic, sleep=sleep)
-        pipeline = make_pipeline(forward={"topic": "records.dossier"})
+        name = make_pipeline(forward={"topic": "records.dossier"}).name
         with pytest.raises(_RoundsOverError):
-            await _sample(app, pipeline, metrics, health, ticking, _Announcement(ready_file, 9_100))
+            await Sampler(app, name, metrics, health, ticking, Announcement(ready_file, 9_100)).run()
 
-    run.health, run.poller, run.ready_file = health, poller, ready_file
+    run.health, run.poller, run.ready_file, run.app = health, poller, ready_file, app
     return run
 
 
@@ -61,3 +62,14 @@ async def test_a_worker_is_ready_once_records_of_a_partition_flow(sample) -> Non
     await sample(2, is_beating=True)
     assert sample.health.readiness().is_ok
     assert b'"metrics_port":9100' in await asyncio.to_thread(sample.ready_file.read_bytes)
+
+
+async def test_operators_see_commits_and_the_age_of_the_oldest_review(sample, metrics, clock) -> None:
+    """Commits that stop and decisions that nobody takes are what an operator must notice first."""
+    sample.poller.commits_total, sample.poller.commit_failures_total = 7, 2
+    opened = clock.now()
+    sample.app.engine.oldest_review = lambda: opened
+    await sample(3, is_beating=True)
+    assert metrics.value("lienthong_commits_total", pipeline="intake", result="ok") == 7
+    assert metrics.value("lienthong_commits_total", pipeline="intake", result="failed") == 2
+    assert metrics.value("lienthong_review_oldest_seconds", pipeline="intake") == 2
