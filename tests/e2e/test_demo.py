@@ -6,6 +6,9 @@ import threading
 
 import pytest
 
+from lienthong_connectors.demo.leaks import LeakScanner, wanted_of
+from lienthong_connectors.demo.week import prepare
+
 pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(200)]
 
 
@@ -31,6 +34,8 @@ def test_every_number_of_a_short_run_agrees(run_demo):
         assert stage["records_per_second"] > 0
     assert report["trace"]["dossier"] in output
     assert "KHỚP / AGREES" in output
+    wanted = wanted_of(prepare(1500, 3).each_dossier())
+    assert LeakScanner(wanted).scan("output", output.encode() + demo.report_file.read_bytes()) == []
     assert demo.left_behind() == []
 
 
