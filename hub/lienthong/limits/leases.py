@@ -258,7 +258,7 @@ def decide(terms: Terms, request: LeaseRequest, moment: Moment, state: TargetSta
             continue
         affordable, wait_us = _affordable(terms, priority, claimed.plus(given), moment)
         free, slot_wait_us = _free(terms, priority, first, moment.slot_us, wanted)
-        if priority is Priority.BULK and moment.slot_us < bulk_waits_us:
+        if priority is Priority.BULK and 0 < bulk_waits_us - moment.slot_us <= terms.horizon_us:
             free, slot_wait_us = 0, bulk_waits_us - moment.slot_us
         if opens_us or first > ends_us:
             affordable, wait_us = 0, max(opens_us, _RETRY_US)

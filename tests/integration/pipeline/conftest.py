@@ -236,6 +236,10 @@ class Province:
 
     def assert_complete(self, most_repeats: int = 0) -> None:
         """Nothing is lost, each dossier is in order, repeats are bounded and every record has its receipt."""
+        where: dict[bytes, set[int]] = defaultdict(set)
+        for record in self.read(self.records):
+            where[record.key or b""].add(record.partition)
+        assert all(len(partitions) == 1 for partitions in where.values()), "a dossier is in two partitions"
         seen, repeats = self.outcome()
         expected = {key: list(range(1, number + 1)) for key, number in self.sent.items()}
         assert {key: len(steps) for key, steps in seen.items()} == {key: len(steps) for key, steps in expected.items()}
