@@ -13,7 +13,7 @@ from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import DeliverStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState, mark_of
-from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.step import ReviewRequired, call_context
 from lienthong.pipeline.target import Target
 
 #: Fields that differ in every re-export although nothing happened.
@@ -100,17 +100,7 @@ class Deliver:
     async def _send(self, item: Item) -> Handled:
         event, _, data = item.decoded()
         effect = effect_key(self._pipeline.name, self._step.connector, event.source, event.id)
-        context = CallContext(
-            pipeline=self._pipeline.name,
-            effect_key=effect,
-            attempt=0,
-            attempt_id="",
-            purpose=self._step.purpose,
-            legal_basis=self._step.legal_basis,
-            actor=event.get("actor"),
-            on_behalf_of=event.get("onbehalfof"),
-            key=item.key,
-        )
+        context = call_context(self._pipeline, self._step, item, effect)
         attempts = Attempts()
 
         async def once(mine: CallContext) -> Outcome:

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from lienthong.connector import CallContext
+from lienthong.pipeline.definitions import DeliverStep, LookupStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState
 
@@ -55,3 +57,26 @@ class ReviewRequired(Exception):  # noqa: N818 - a signal, not an error
         super().__init__(reason)
         self.reason = reason
         self.handled = handled
+
+
+def call_context(pipeline: Pipeline, step: LookupStep | DeliverStep, item: Item, effect: str) -> CallContext:
+    """Return who asks for what about one record; number and id of the attempt are filled in at each call.
+
+    Args:
+        pipeline: Which pipeline.
+        step: Its declaration, for purpose and legal basis.
+        item: The record, decoded.
+        effect: Id of the intended effect.
+    """
+    event, _, _ = item.decoded()
+    return CallContext(
+        pipeline=pipeline.name,
+        effect_key=effect,
+        attempt=0,
+        attempt_id="",
+        purpose=step.purpose,
+        legal_basis=step.legal_basis,
+        actor=event.get("actor"),
+        on_behalf_of=event.get("onbehalfof"),
+        key=item.key,
+    )

@@ -3,6 +3,7 @@
 import random
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import structlog
@@ -77,17 +78,7 @@ class Target:
         async def attempt(number: int) -> T:
             attempt_id = new_attempt_id(uuid.uuid4)
             made.append(attempt_id)
-            mine = CallContext(
-                pipeline=context.pipeline,
-                effect_key=context.effect_key,
-                attempt=number,
-                attempt_id=attempt_id,
-                purpose=context.purpose,
-                legal_basis=context.legal_basis,
-                actor=context.actor,
-                on_behalf_of=context.on_behalf_of,
-                key=context.key,
-            )
+            mine = replace(context, attempt=number, attempt_id=attempt_id)
             return await self.circuit.call(lambda: self._measured(mine, function))
 
         result, _ = await self._retrier.run(attempt, attempts)

@@ -16,7 +16,7 @@ from lienthong.outcome import Answer, AnswerStatus, Outcome, OutcomeKind
 from lienthong.pipeline.definitions import LookupStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState, mark_of
-from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.step import ReviewRequired, call_context
 from lienthong.pipeline.target import Target
 from lienthong.record import OutgoingRecord
 from lienthong.schema import LookupBinding, dataschema
@@ -121,17 +121,7 @@ class Verify:
 
     async def _ask(self, item: Item, query: Any, effect: str, mark: str) -> tuple[Answer, int, list[str]]:
         event, _, _ = item.decoded()
-        context = CallContext(
-            pipeline=self._pipeline.name,
-            effect_key=effect,
-            attempt=0,
-            attempt_id="",
-            purpose=self._step.purpose,
-            legal_basis=self._step.legal_basis,
-            actor=event.get("actor"),
-            on_behalf_of=event.get("onbehalfof"),
-            key=item.key,
-        )
+        context = call_context(self._pipeline, self._step, item, effect)
         attempts = Attempts()
 
         async def once(mine: CallContext) -> Answer:
