@@ -120,7 +120,6 @@ class Verify:
         return Handled(Outcome.delivered("approved", attempts=0), [self._result(item, binding, answer)], known, effect)
 
     async def _ask(self, item: Item, query: Any, effect: str, mark: str) -> tuple[Answer, int, list[str]]:
-        event, _, _ = item.decoded()
         context = call_context(self._pipeline, self._step, item, effect)
         attempts = Attempts()
 
