@@ -36,9 +36,6 @@ from lienthong.registry.topics import TopicCatalogue
 from lienthong.rest.client import ClientFactory
 
 _LEVEL_FOR_REAL_ENDPOINTS = 3
-#: A partition that does not know the producer yet takes any sequence number, idempotence or not: with several requests
-#: under way, one that a new leader refuses is overtaken by the next.
-_PRODUCER_OVERRIDES: dict[str, Any] = {**PIPELINE_OVERRIDES, "max.in.flight.requests.per.connection": 1}
 
 
 def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metrics: Metrics) -> Engine:
@@ -54,7 +51,7 @@ def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metric
         ConfigurationError: If something that the pipeline needs is missing.
     """
     producer = AcknowledgedProducer(
-        settings.kafka, client_id=f"{pipeline.group}-producer", overrides=_PRODUCER_OVERRIDES
+        settings.kafka, client_id=f"{pipeline.group}-producer", overrides=PIPELINE_OVERRIDES
     )
     step = pipeline.definition.forward
     if step is not None:

@@ -173,9 +173,9 @@ class Province:
             worker.process.wait()
 
     def producer(self, **configuration: Any) -> Any:
-        """Return a plain producer."""
+        """Return a publisher that keeps order also while a new topic elects its leaders, as publishers must."""
         base = {"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random", "linger.ms": 5}
-        return Producer({**base, **configuration})
+        return Producer({**base, "enable.idempotence": True, **configuration})
 
     def produce(self, producer: Any, keys: Sequence[str], topic: str | None = None) -> None:
         """Hand one more step of each dossier to a producer."""
