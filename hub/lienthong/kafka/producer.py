@@ -7,6 +7,7 @@ Python's global lock once for every report, against a loop that is busy with the
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -48,7 +49,7 @@ class PendingWrites:
         size: Number of records.
     """
 
-    __slots__ = ("_future", "_open", "first_error")
+    __slots__ = ("__weakref__", "_future", "_open", "first_error")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
         self._future: asyncio.Future[None] = loop.create_future()
@@ -83,6 +84,16 @@ class PendingWrites:
         if not self._open:
             self._finish()
 
+    def give_up(self, error: LienthongError) -> None:
+        """Fail the batch, whatever is still under way.
+
+        Args:
+            error: Why.
+        """
+        if self.first_error is None:
+            self.first_error = error
+        self._finish()
+
     def _finish(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
@@ -107,6 +118,7 @@ class AcknowledgedProducer:
         self._configuration = {**producer_configuration(settings, client_id), **(overrides or {})}
         self._producer: Any = None
         self._polling: asyncio.Task[None] | None = None
+        self._open: WeakSet[PendingWrites] = WeakSet()
         self._has_work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -117,6 +129,7 @@ class AcknowledgedProducer:
             return
         self._producer = NativeProducer(self._configuration)
         self._polling = asyncio.create_task(self._poll())
+        self._polling.add_done_callback(self._on_polling_ended)
 
     async def stop(self, timeout_seconds: float = 10.0) -> None:
         """Wait for what is under way, then release the client.
@@ -163,6 +176,7 @@ class AcknowledgedProducer:
             The order of calls is the order of writing, also across batches that are not acknowledged yet.
         """
         batch = PendingWrites(asyncio.get_running_loop(), len(records))
+        self._open.add(batch)
         await self._hand_over(records, batch)
         return batch
 
@@ -199,8 +213,7 @@ class AcknowledgedProducer:
     async def _hand_over(self, records: Sequence[OutgoingRecord], batch: PendingWrites) -> None:
         if self._producer is None:
             raise FatalError("the producer was not started")
-        self._idle.clear()
-        self._has_work.set()
+        self._wake()
         produce = self._producer.produce
         on_delivery = batch.on_delivery
         for index, record in enumerate(records):
@@ -223,10 +236,10 @@ class AcknowledgedProducer:
         """Hand over one record; wait while the queue is full, because the broker is slower than we are."""
         if self._producer is None:
             raise FatalError("the producer was not started")
-        self._idle.clear()
-        self._has_work.set()
         topic, key, value, headers, partition = record
         while True:
+            # Again after every wait: reading the reports of all that was in the queue ends the reading.
+            self._wake()
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery, on_delivery, 0, headers)
             except BufferError:
@@ -235,6 +248,16 @@ class AcknowledgedProducer:
                 return error.args[0]  # type: ignore[no-any-return]
             else:
                 return None
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._has_work.set()
+
+    def _on_polling_ended(self, task: asyncio.Task[None]) -> None:
+        """Let nobody wait for reports that will never come."""
+        if not task.cancelled() and task.exception() is not None:
+            for batch in list(self._open):
+                batch.give_up(FatalError("delivery reports can no longer be read; restart the process"))
 
     async def _poll(self) -> None:
         while True:
