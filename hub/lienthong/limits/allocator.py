@@ -120,7 +120,7 @@ class Allocator:
             return True
         if not self._waiting[priority]:
             self._missed[priority] = 1
-        self._need()
+        self._need(now)
         return False
 
     def forecast(self) -> Forecast | None:
@@ -154,11 +154,10 @@ class Allocator:
         heapq.heappush(self._waiters, (*place, future))
         self._start("serve", self._serve)
         self._arrived.set()
-        self._need()
+        self._need(monotonic_us(self._clock))
         try:
             return await future
         except asyncio.CancelledError:
-            self._arrived.set()
             if future.done() and not future.cancelled() and future.exception() is None:
                 self._bucket.give_up(future.result())
             raise
@@ -180,7 +179,7 @@ class Allocator:
                 continue
             wait_us = self._bucket.wait_us(Priority(priority), now)
             if wait_us is None:
-                self._need()
+                self._need(now)
                 self._arrived.clear()
                 await self._arrived.wait()
             else:
@@ -193,7 +192,7 @@ class Allocator:
             self._needed.clear()
             now = monotonic_us(self._clock)
             lack = self._lack(now)
-            wanted = Counts(*(n if now >= t else 0 for n, t in zip(lack, self._not_before, strict=True)))
+            wanted = self._askable(now, lack)
             if wanted == NO_CALLS:
                 if not await self._idle(now, lack):
                     return
@@ -277,8 +276,11 @@ class Allocator:
         # Only live traffic is leased in advance: bulk must find what others left, and urgent calls are too few.
         if priority is Priority.LIVE:
             self._remember(1, now)
-        if self._lack(now) != NO_CALLS:
-            self._need()
+        self._need(now)
+
+    def _askable(self, now: int, lack: Counts) -> Counts:
+        """Return the part of what is lacking that the store has not refused just now."""
+        return Counts(*(calls if now >= at else 0 for calls, at in zip(lack, self._not_before, strict=True)))
 
     def _remember(self, calls: int, now: int) -> float:
         """Return the weight of recent calls, after adding some; divided by ``_RECENT_US`` it is their rate."""
@@ -287,8 +289,13 @@ class Allocator:
         self._recent_at = now
         return self._recent
 
-    def _need(self) -> None:
-        self._needed.set()
+    def _need(self, now: int) -> None:
+        """Have what is lacking asked for: now, or when the store may be asked again."""
+        lack = self._lack(now)
+        if lack == NO_CALLS:
+            return
+        if self._askable(now, lack) != NO_CALLS:
+            self._needed.set()
         self._start("renew", self._renew)
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

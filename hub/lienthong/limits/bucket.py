@@ -52,7 +52,8 @@ class StoreTime:
             agrees = low <= self._high + drift and self._low - drift <= high
             if agrees:
                 low, high = max(low, self._low - drift), min(high, self._high + drift)
-        self._low, self._high, self._at = low, high, sample.after_us
+        # The clocks also drift during the round trip.
+        self._low, self._high, self._at = low, high, sample.before_us
         return agrees
 
     def earliest(self, now_us: int) -> int:

@@ -131,7 +131,7 @@ class SqlStore:
 
     def _locked(self, connection: Connection, target: str) -> Any:
         """Return the row of the target, which from here on is ours until the transaction ends."""
-        new = self._insert(_targets).values(target=target, origin=self._origin, next_slot_us=0, bulk_waits_until_us=0)
+        new = self._insert(_targets).values(target=target, origin="", next_slot_us=0, bulk_waits_until_us=0)
         mine = new.on_conflict_do_update(index_elements=[_targets.c.target], set_={"target": target})
         return connection.execute(mine.returning(_targets)).one()
 

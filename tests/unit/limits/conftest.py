@@ -1,6 +1,7 @@
 """Workers in simulated time: real allocators, a store that can fail, clocks that disagree."""
 
 import asyncio
+import heapq
 import random
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.seconds
 
     def _run_once(self) -> None:
+        while self._scheduled and self._scheduled[0]._cancelled:
+            heapq.heappop(self._scheduled)._scheduled = False
+            self._timer_cancelled_count -= 1
         if not self._ready:
             if not self._scheduled:
                 raise RuntimeError("nothing will ever happen again")
@@ -91,6 +95,12 @@ class World:
         """Start a worker."""
         own = clock or WorkerClock(self)
         self.made += 1
+        return Allocator(
+            "portal", limits or self.limits, self.store, own, worker=f"w{self.made}", runner=self.runner(own)
+        )
+
+    def runner(self, own: WorkerClock) -> Any:
+        """Return what carries the exchanges of the worker with this clock."""
 
         async def runner(exchange: Callable[..., Answer], *arguments: Any) -> Answer:
             before = monotonic_us(own)
@@ -104,7 +114,7 @@ class World:
                 raise TargetUnavailableError("the reply is lost")
             return answer._replace(sample=ClockSample(before, answer.sample.slot_us, monotonic_us(own)))
 
-        return Allocator("portal", limits or self.limits, self.store, own, worker=f"w{self.made}", runner=runner)
+        return runner
 
     async def call(self, allocator: Allocator, priority: Priority = Priority.LIVE, label: str = "") -> None:
         """Make one call as the engine does."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lienthong.limits.policy import Priority
 
-_SETTINGS = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 #: Ten seconds before midnight in Viet Nam.
 EVENING = datetime(2026, 10, 5, 16, 59, 50, tzinfo=UTC)
 

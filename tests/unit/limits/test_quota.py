@@ -11,7 +11,7 @@ from lienthong.limits.policy import Priority
 
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 _SETTINGS = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 _RATES = st.sampled_from([(3, 1.0), (20, 1.0), (100, 1.0), (7, 0.5), (30, 10.0), (60, 60.0), (1, 2.0)])
 
@@ -73,7 +73,7 @@ class TestRate:
         world.run(work())
 
         assert world.most_in(interval) <= count
-        assert world.count() > 0
+        assert faults or world.count() > 0
 
     @pytest.mark.parametrize(("count", "interval"), [(20, 1.0), (200, 1.0), (60, 60.0)])
     @pytest.mark.parametrize("workers", [1, 8])
@@ -128,9 +128,10 @@ class TestRate:
         assert silent == 0
         assert afterwards > 200
 
-    def test_live_traffic_goes_before_bulk_of_other_workers(self, make_world):
+    @pytest.mark.parametrize("count", [20, 100])
+    def test_live_traffic_goes_before_bulk_of_other_workers(self, make_world, count):
         """A back-fill in another worker gets what live traffic leaves, and all of it when there is none."""
-        world = make_world(_rate(100, 1.0))
+        world = make_world(_rate(count, 1.0))
 
         async def work():
             live, bulk = world.worker(), world.worker()
@@ -144,9 +145,9 @@ class TestRate:
 
         alone, beside, live = world.run(work())
 
-        assert alone >= 450
-        assert live >= 850
-        assert beside <= 100
+        assert alone >= 4.5 * count
+        assert live >= 9.3 * count
+        assert beside <= 0.2 * count
 
     def test_an_urgent_call_passes_those_who_wait(self, make_world):
         """An officer waits for about one horizon, not for the queue."""
@@ -179,6 +180,50 @@ class TestRate:
 
         assert seconds < 2.5
         assert waiting == (0, 0, 0)
+
+    def test_a_caller_that_resumes_too_late_waits_for_another_slot(self, make_world):
+        """A busy event loop must not turn yesterday's slot into a call of now."""
+        world = make_world(_rate(10, 1.0))
+
+        async def work():
+            allocator = world.worker()
+            take = allocator._bucket.take
+            turns = []
+
+            def slow_take(priority, now):
+                permit = take(priority, now)
+                if permit is not None:
+                    turns.append(permit)
+                    world.loop.seconds += 1.0 if len(turns) == 1 else 0.0
+                return permit
+
+            allocator._bucket.take = slow_take
+            await allocator.acquire()
+            used = allocator._bucket._used[Priority.LIVE]
+            return len(turns), used
+
+        assert world.run(work()) == (2, 1)
+
+    def test_a_caller_that_is_cancelled_at_its_turn_has_used_nothing(self, make_world):
+        """The call comes back to the budget of the day."""
+        world = make_world({"budget": {"daily": 10}})
+
+        async def work():
+            allocator = world.worker()
+            caller = asyncio.ensure_future(allocator.acquire())
+            take = allocator._bucket.take
+
+            def cancelling_take(priority, now):
+                permit = take(priority, now)
+                if permit is not None:
+                    world.loop.call_soon(caller.cancel)
+                return permit
+
+            allocator._bucket.take = cancelling_take
+            await asyncio.wait({caller})
+            return caller.cancelled(), allocator._bucket._used
+
+        assert world.run(work()) == (True, [0, 0, 0])
 
     def test_try_acquire_never_waits(self, make_world):
         """A caller that cannot wait is refused, and served once the lease has come."""
