@@ -86,6 +86,8 @@ def consumer_configuration(settings: KafkaSettings, client_id: str, group: str) 
         "max.poll.interval.ms": 300_000,
         "fetch.wait.max.ms": 100,
         "fetch.min.bytes": 1,
+        # librdkafka waits a whole second, by default, before it looks again at a queue that was full.
+        "fetch.queue.backoff.ms": 20,
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 32_768,
         "enable.partition.eof": False,

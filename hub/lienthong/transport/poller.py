@@ -19,6 +19,8 @@ from lienthong.transport.inbox import Inbox
 log = structlog.get_logger(__name__)
 
 _POLL_SECONDS = 0.05
+_ROOM_SECONDS = 0.002
+_ROOM_WAITS = 100
 _PAUSED_POLL_SECONDS = 0.01
 _BROKER_SECONDS = 10.0
 #: Questions to the broker about a new partition; each may take ``_BROKER_SECONDS``.
@@ -146,6 +148,7 @@ class Poller:
 
     def _turn(self) -> None:
         self.heartbeat = self._monotonic()
+        self._wait_for_room()
         paused = self._balance()
         first = self._consumer.poll(_PAUSED_POLL_SECONDS if paused else _POLL_SECONDS)
         if first is not None:
@@ -164,12 +167,22 @@ class Poller:
         except KafkaException as error:
             log.warning("group_left_without_goodbye", error_code=error.args[0].name())
 
+    def _wait_for_room(self) -> None:
+        """Give a pipeline that is a moment behind that moment: a pause throws away what is fetched already."""
+        for _ in range(_ROOM_WAITS):
+            if self._is_holding or self._total() < self._limits.outstanding_records:
+                return
+            self._stopping.wait(_ROOM_SECONDS)
+
+    def _total(self) -> int:
+        return sum(assignment.in_flight for assignment in self._assignments.values())
+
     def _balance(self) -> bool:
         """Pause and resume partitions; return whether all are paused."""
         while self._ready:
             self._ready.popleft().is_ready = True
         limits = self._limits
-        total = sum(assignment.in_flight for assignment in self._assignments.values())
+        total = self._total()
         full = self._is_holding or total >= limits.outstanding_records
         low = total < limits.outstanding_records // 2
         pause: list[TopicPartition] = []
