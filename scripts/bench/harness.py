@@ -19,6 +19,8 @@ from lienthong_schemas.generator import DefectRates, Scenario
 
 _SIDE_TIMEOUT_SECONDS = 300
 _NO_DEFECTS = 0.0
+#: The eight attributes that every publisher sends.
+_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "dataschema", "datacontenttype", "dossiercode"})
 #: A quarter of the generated events are progress.
 _EVENTS_PER_WANTED = 5
 
@@ -142,6 +144,7 @@ def seed(bootstrap_servers: str, topic: str, type_name: str, records: int) -> No
         headers = [
             ("content-type" if name == "datacontenttype" else f"ce_{name}", text.encode())
             for name, text in {**event.attributes, "id": str(uuid.uuid4())}.items()
+            if name in _ATTRIBUTES
         ]
         producer.produce(topic, value=event.data, key=event.key, headers=headers)
         written += 1
