@@ -6,6 +6,18 @@ from typing import NamedTuple
 Headers = list[tuple[str, bytes]]
 
 
+class Place(NamedTuple):
+    """One partition of one topic.
+
+    Attributes:
+        topic: Full name of the topic.
+        partition: Number of the partition.
+    """
+
+    topic: str
+    partition: int
+
+
 class Record(NamedTuple):
     """A record as it was read from Kafka.
 
@@ -31,6 +43,11 @@ class Record(NamedTuple):
         """Show the place and size only: key, value and headers may hold personal data."""
         size = len(self.value) if self.value is not None else None
         return f"Record({self.topic}[{self.partition}]@{self.offset}, value_bytes={size})"
+
+    @property
+    def place_id(self) -> str:
+        """Name of the record by its place, for one that has no usable name of its own."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
 
     def header(self, name: str) -> bytes | None:
         """Return the last value of a header, or None.

@@ -74,13 +74,14 @@ def identity(record: Record) -> tuple[str, str]:
     Args:
         record: Any record.
     """
+    by_place = "", record.place_id
     source, event_id = record.header("ce_source"), record.header("ce_id")
-    if source and event_id and max(len(source), len(event_id)) <= MAX_ATTRIBUTE_CHARACTERS:
-        try:
-            return source.decode(), event_id.decode()
-        except UnicodeDecodeError:
-            pass
-    return "", f"{record.topic}:{record.partition}:{record.offset}"
+    if not source or not event_id or max(len(source), len(event_id)) > MAX_ATTRIBUTE_CHARACTERS:
+        return by_place
+    try:
+        return source.decode(), event_id.decode()
+    except UnicodeDecodeError:
+        return by_place
 
 
 def _is_safe(name: str, raw: bytes) -> bool:

@@ -44,7 +44,7 @@ def entry_id(record: Record) -> str:
     Args:
         record: The record at its place in the source topic.
     """
-    return f"{record.topic}:{record.partition}:{record.offset}"
+    return record.place_id
 
 
 def to_parked(record: Record, *, topic: str, reason: str, parked_at: datetime, review_id: str = "") -> OutgoingRecord:

@@ -7,7 +7,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from lienthong.errors import BrokerUnavailableError
-from lienthong.kafka.reader import Place, TopicReader, error_of, to_error
+from lienthong.kafka.reader import TopicReader, error_of, to_error
+from lienthong.record import Place
 
 _TIMEOUT_SECONDS = 30.0
 #: What the broker says while a partition has no leader yet; librdkafka does not ask again by itself.

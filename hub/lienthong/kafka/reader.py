@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from lienthong.errors import BrokerUnavailableError, FatalError, LienthongError, TopicDriftError
-from lienthong.record import Record
+from lienthong.record import Place, Record
 
 #: What librdkafka cannot mend by itself; it keeps trying on everything else.
 _PERMANENT = frozenset(
@@ -22,18 +22,6 @@ _PERMANENT = frozenset(
 _SILENCE_SECONDS = 30.0
 _POLL_SECONDS = 0.1
 _BATCH_RECORDS = 2_000
-
-
-class Place(NamedTuple):
-    """One partition of one topic.
-
-    Attributes:
-        topic: Full name of the topic.
-        partition: Number of the partition.
-    """
-
-    topic: str
-    partition: int
 
 
 def to_error(error: KafkaError, doing: str) -> LienthongError:

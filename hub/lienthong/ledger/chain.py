@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
-from lienthong.kafka.reader import Place
+from lienthong.record import Place
 
 #: What the first entry of a partition follows.
 GENESIS = "0" * 64

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from lienthong.errors import TopicDriftError
 from lienthong.kafka.cluster import ClusterView
-from lienthong.kafka.reader import Place, TopicReader
+from lienthong.kafka.reader import TopicReader
 from lienthong.ledger.store import LedgerStore
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.topic_names import TopicNames
 
 #: About 20,000 receipts; memory and the length of a transaction stay within it.

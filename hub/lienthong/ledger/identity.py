@@ -24,14 +24,16 @@ def candidates_of(record: Record) -> tuple[Identity, ...]:
     is_structured = (record.header("content-type") or b"").startswith(STRUCTURED_TYPE.encode())
     if by_headers[0] and not is_structured and not _is_personal(by_headers):
         return (by_headers,)
-    options = [by_headers, ("", f"{record.topic}:{record.partition}:{record.offset}")]
+    options = [*_by_content(record), by_headers, ("", record.place_id)]
+    return tuple(dict.fromkeys(option for option in options if not option[0] or not _is_personal(option)))
+
+
+def _by_content(record: Record) -> list[Identity]:
     try:
         event = from_kafka(record.headers, record.value)
     except DecodeError:
-        pass
-    else:
-        options.insert(0, (event.source, event.id))
-    return tuple(dict.fromkeys(option for option in options if not option[0] or not _is_personal(option)))
+        return []
+    return [(event.source, event.id)]
 
 
 def _is_personal(option: Identity) -> bool:

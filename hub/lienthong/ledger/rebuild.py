@@ -2,11 +2,11 @@
 
 from lienthong.errors import BrokerUnavailableError, ConfigurationError
 from lienthong.kafka.cluster import ClusterView
-from lienthong.kafka.reader import Place
 from lienthong.ledger.feed import ledger_topics, open_feed, read_pieces
 from lienthong.ledger.models import ACCESS_TABLES, PROJECTION_TABLES
 from lienthong.ledger.store import LedgerStore
 from lienthong.ledger.writer import LedgerWriter
+from lienthong.record import Place
 from lienthong.topic_names import TopicNames
 
 _POLL_SECONDS = 0.1

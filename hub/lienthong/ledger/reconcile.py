@@ -10,13 +10,13 @@ from typing import Protocol
 
 from lienthong.clock import Clock
 from lienthong.kafka.cluster import Committed
-from lienthong.kafka.reader import Place, TopicReader
+from lienthong.kafka.reader import TopicReader
 from lienthong.ledger.identity import candidates_of
 from lienthong.ledger.report import Gap, PipelineReport, Report
 from lienthong.ledger.scratch import Scratch
 from lienthong.ledger.store import LedgerStore
 from lienthong.outcome import OutcomeKind
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.transport import commit_metadata
 
 _POLL_SECONDS = 0.2

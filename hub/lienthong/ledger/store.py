@@ -11,7 +11,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from lienthong.errors import ConfigurationError, FatalError, TargetUnavailableError
-from lienthong.kafka.reader import Place
 from lienthong.ledger import chain
 from lienthong.ledger.models import (
     SCHEMA_VERSION,
@@ -25,6 +24,7 @@ from lienthong.ledger.models import (
     receipts,
     unreadable,
 )
+from lienthong.record import Place
 
 _BUSY_TIMEOUT_SECONDS = 15
 _CONNECT_TIMEOUT_SECONDS = 10

@@ -9,12 +9,11 @@ from sqlalchemy import Connection, Table, case, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lienthong.errors import FatalError
-from lienthong.kafka.reader import Place
 from lienthong.ledger import chain
 from lienthong.ledger.models import access_log, arrivals, chain_heads, progress, receipts, unreadable
 from lienthong.ledger.projection import Change, project
 from lienthong.ledger.store import LedgerStore, heads_in, offsets_in
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.topic_names import TopicNames
 
 _INSERT: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

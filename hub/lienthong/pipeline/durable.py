@@ -10,11 +10,11 @@ from lienthong.delivery.command import Command, parse_command
 from lienthong.delivery.parking import ParkedState
 from lienthong.errors import DecodeError, TopicDriftError
 from lienthong.kafka.cluster import ClusterView
-from lienthong.kafka.reader import Place, TopicReader
+from lienthong.kafka.reader import TopicReader
 from lienthong.kafka.settings import client_configuration
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.key_state import KeyStates
-from lienthong.record import Record
+from lienthong.record import Place, Record
 
 log = structlog.get_logger(__name__)
 

@@ -181,7 +181,7 @@ class Intake:
     def _set_aside(self, record: Record, error: RecordError, work: Work) -> None:
         source, event_id = identity(record)
         if holds_personal_id("id", event_id) or holds_personal_id("source", source):
-            source, event_id = "", f"{record.topic}:{record.partition}:{record.offset}"
+            source, event_id = "", record.place_id
         letter = to_dead_letter(
             record,
             topic=self._dead_letters,

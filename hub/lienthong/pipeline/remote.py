@@ -27,9 +27,9 @@ from lienthong.pipeline.review_flow import Decided, ReviewFlow, cancelled
 from lienthong.pipeline.settler import Settler
 from lienthong.pipeline.step import RemoteStep, ReviewRequired
 from lienthong.receipt import Receipt
-from lienthong.record import OutgoingRecord, Record
+from lienthong.record import OutgoingRecord, Place, Record
 from lienthong.registry.schemas import SchemaRegistry
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.transport.assignment import Assignment, Slice
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,8 @@ from lienthong.clock import Clock
 from lienthong.observability.health import Health
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import WorkerApp
-from lienthong.transport.assignment import Assignment, Place
+from lienthong.record import Place
+from lienthong.transport.assignment import Assignment
 from lienthong.transport.poller import Poller
 
 _SAMPLE_SECONDS = 1.0

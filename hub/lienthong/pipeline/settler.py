@@ -8,8 +8,8 @@ from lienthong.clock import Clock
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
-from lienthong.record import OutgoingRecord
-from lienthong.transport.assignment import Assignment, Place
+from lienthong.record import OutgoingRecord, Place
+from lienthong.transport.assignment import Assignment
 
 
 class _Entry:

@@ -6,15 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from lienthong.record import Place
 from lienthong.transport import commit_metadata
 from lienthong.transport.watermark import Watermark
-
-
-class Place(NamedTuple):
-    """A topic and partition."""
-
-    topic: str
-    partition: int
 
 
 class Progress(NamedTuple):

@@ -18,7 +18,8 @@ from mode import Service
 from lienthong.config.models import KafkaSettings
 from lienthong.errors import FatalError
 from lienthong.kafka.settings import consumer_configuration
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.record import Place
+from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.listener import PartitionListener, Rebalance
 from lienthong.transport.poller import Limits, Poller
 

@@ -12,7 +12,8 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from lienthong.errors import BrokerUnavailableError, FatalError, OffsetCommitError
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.record import Place
+from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.codes import REBALANCE_CODES, REFUSED_COMMIT_CODES, TRANSIENT_CODES
 from lienthong.transport.inbox import Inbox
 

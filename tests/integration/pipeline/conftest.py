@@ -21,9 +21,8 @@ from lienthong.config.models import KafkaSettings
 from lienthong.kafka.admin import connect
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.embedded import EmbeddedKafka
-from lienthong.kafka.reader import Place
 from lienthong.kafka.settings import client_configuration
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.registry.topics import TopicCatalogue
 from lienthong.schema import dataschema
 from lienthong.topic_names import TopicNames

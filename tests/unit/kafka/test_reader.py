@@ -4,7 +4,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from lienthong.errors import BrokerUnavailableError, FatalError, LienthongError, TopicDriftError
-from lienthong.kafka.reader import Place, TopicReader, error_of, to_error
+from lienthong.kafka.reader import TopicReader, error_of, to_error
+from lienthong.record import Place
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from lienthong import access_log, receipt
-from lienthong.kafka.reader import Place
 from lienthong.ledger import models
 from lienthong.ledger.store import LedgerStore
 from lienthong.ledger.writer import LedgerWriter
 from lienthong.receipt import Receipt, ReceiptBatch
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.topic_names import TopicNames
 
 START = datetime(2026, 10, 5, 1, 0, tzinfo=UTC)

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from lienthong.errors import BrokerUnavailableError, FatalError, TargetUnavailableError, TopicDriftError
-from lienthong.kafka.reader import Place
 from lienthong.ledger import feed
 from lienthong.ledger.consumer import LedgerConsumer
 from lienthong.ledger.store import LedgerStore
 from lienthong.observability.health import Health
 from lienthong.observability.metrics import Metrics
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.testing.clock import FakeClock
 
 

@@ -8,11 +8,10 @@ import orjson
 import pytest
 
 from lienthong.kafka.cluster import Committed
-from lienthong.kafka.reader import Place
 from lienthong.ledger.identity import candidates_of
 from lienthong.ledger.reconcile import reconcile
 from lienthong.ledger.report import Gap, PipelineReport
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.testing.clock import FakeClock
 from lienthong.transport import commit_metadata
 

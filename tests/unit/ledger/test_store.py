@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import update
 
 from lienthong.errors import ConfigurationError, FatalError, TargetUnavailableError
-from lienthong.kafka.reader import Place
 from lienthong.ledger import models
 from lienthong.ledger.store import LedgerStore
+from lienthong.record import Place
 
 
 class TestMerging:

@@ -12,11 +12,11 @@ import pytest
 from lienthong.errors import LienthongError
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.definitions import Pipeline, PipelineDefinition
-from lienthong.record import OutgoingRecord
+from lienthong.record import OutgoingRecord, Place
 from lienthong.schema import dataschema
 from lienthong.testing.clock import FakeClock
 from lienthong.topic_names import TopicNames
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.transport.assignment import Assignment, Slice
 
 NAMES = TopicNames("hue")
 CODE = "H57.21-261008-0001"

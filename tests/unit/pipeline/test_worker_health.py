@@ -7,7 +7,8 @@ import pytest
 
 from lienthong.observability.health import Health
 from lienthong.pipeline.sampler import Announcement, Sampler
-from lienthong.transport.assignment import Assignment, Place
+from lienthong.record import Place
+from lienthong.transport.assignment import Assignment
 
 
 class _RoundsOverError(Exception):

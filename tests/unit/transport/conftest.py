@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.record import Place
+from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.poller import Limits, Poller
 
 TOPIC = "records.dossier"

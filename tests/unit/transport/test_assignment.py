@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lienthong.record import Place
 from lienthong.transport import commit_metadata
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.transport.assignment import Assignment, Slice
 
 PLACE = Place("records.dossier", 3)
 

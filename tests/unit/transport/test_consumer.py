@@ -11,8 +11,9 @@ from lienthong.config.models import KafkaSettings
 from lienthong.errors import FatalError
 from lienthong.pipeline.app import build
 from lienthong.pipeline.definitions import Pipeline, PipelineDefinition
+from lienthong.record import Place
 from lienthong.topic_names import TopicNames
-from lienthong.transport.assignment import Assignment, Place, Slice
+from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.consumer import Consumer
 from lienthong.transport.driver import Transport
 

@@ -4,8 +4,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from lienthong.errors import BrokerUnavailableError, FatalError, OffsetCommitError
+from lienthong.record import Place
 from lienthong.transport import commit_metadata
-from lienthong.transport.assignment import Place
 from lienthong.transport.inbox import Inbox
 
 
