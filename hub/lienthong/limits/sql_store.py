@@ -24,6 +24,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEOUT_SECONDS = 2
 _KEPT_DAYS = timedelta(days=400)
 _NAME = 120
+#: Any number that nothing else in the database locks: "ltlimits" in ASCII.
+_SCHEMA_LOCK = 0x6C746C696D697473
 _metadata = MetaData()
 
 _targets = Table(
@@ -86,6 +88,9 @@ class SqlStore:
             TargetUnavailableError: If the database is away.
         """
         with self._transaction() as connection:
+            if self._is_postgresql:
+                # Workers start together, and two that create one table at once collide in spite of IF NOT EXISTS.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
             for table in _metadata.sorted_tables:
                 connection.execute(sqlalchemy.schema.CreateTable(table, if_not_exists=True))
 

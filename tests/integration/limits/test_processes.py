@@ -5,9 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from lienthong.clock import SystemClock
+from lienthong.limits.sql_store import SqlStore
 
 _WORKER = """
 import asyncio, socket, sys, time
@@ -120,6 +124,22 @@ def _run(url: str, port: int, limits: dict, *, killed: int = 0) -> None:
         codes.append(worker.returncode)
 
     assert codes == [-9] * killed + [0] * (4 - killed)
+
+
+def test_workers_that_start_together_prepare_one_store(url):
+    """Two that create the same table at once must not fail: PostgreSQL refuses one of them in spite of IF NOT EXISTS."""
+    stores = [SqlStore(url, SystemClock()) for _ in range(8)]
+    start = threading.Barrier(len(stores))
+
+    def prepare(store: SqlStore) -> None:
+        start.wait()
+        store.prepare()
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        for done in [pool.submit(prepare, store) for store in stores]:
+            done.result()
+    for store in stores:
+        store.close()
 
 
 class TestProcesses:
