@@ -1,6 +1,6 @@
-"""Commands of officials to a pipeline, on ``replay.<pipeline>``.
+"""Commands of officials and operators to a pipeline, on ``replay.<pipeline>``.
 
-The value is one line of JSON, then, for a correction, the corrected value as it is, possibly encrypted. An official's
+The value is one line of JSON, then, where the action carries one, a record's value as it is, possibly encrypted. A
 reason is prose that may name people, so it is in the value and never in a header.
 """
 
@@ -19,20 +19,31 @@ _CONTENT_TYPE = b"application/vnd.lienthong.command"
 
 
 class Action(StrEnum):
-    """What an official decided."""
+    """What was decided.
+
+    ``approve``, ``correct`` and ``cancel`` close a review; ``replay`` and ``discard`` close a dead letter; ``release``
+    lets every record go on that waits for one scope, in the partition that the command is in.
+    """
 
     APPROVE = "approve"
     CORRECT = "correct"
     CANCEL = "cancel"
+    REPLAY = "replay"
+    DISCARD = "discard"
+    RELEASE = "release"
+
+
+#: Actions that carry the value of a record; a replayed tombstone has none.
+_WITH_VALUE = (Action.CORRECT, Action.REPLAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One decision of an official.
+    """One decision of an official or an operator.
 
     Attributes:
         action: What was decided.
-        review_id: What it was decided on.
+        review_id: Review that it was decided on; empty for none.
         pipeline: Which pipeline carries it out.
         actor: Opaque id of the official.
         reason: Why, in the official's words; never logged.
@@ -41,8 +52,12 @@ class Command:
         partition: Its partition; the command is in the same one.
         offset: Its place.
         key: Key of the record.
-        key_id: Encryption key of the corrected value; empty if it is not encrypted.
-        corrected: The corrected value; None unless the action is ``correct``.
+        key_id: Encryption key of the value; empty if it is not encrypted.
+        value: The corrected or replayed value; None for other actions and for a replayed tombstone.
+        headers: Headers of the replayed record in its source topic; empty for other actions.
+        timestamp_ms: Kafka timestamp of the replayed record in its source topic; -1 for other actions.
+        scope: What a release lets go on, as ``target|kind|value``; empty for other actions. A scope may be an officer,
+            so it is in the value of the command and never in a header or a log.
     """
 
     action: Action
@@ -56,7 +71,10 @@ class Command:
     offset: int
     key: bytes | None = field(repr=False)
     key_id: str = ""
-    corrected: bytes | None = field(default=None, repr=False)
+    value: bytes | None = field(default=None, repr=False)
+    headers: Headers = field(default_factory=list, repr=False)
+    timestamp_ms: int = -1
+    scope: str = field(default="", repr=False)
 
 
 def to_command(command: Command, topic: str) -> OutgoingRecord:
@@ -67,7 +85,7 @@ def to_command(command: Command, topic: str) -> OutgoingRecord:
         topic: Full name of ``replay.<pipeline>``.
 
     Raises:
-        ValueError: If actor or reason is empty, or a corrected value is missing or out of place.
+        ValueError: If actor or reason is empty, or a value or a scope is missing or out of place.
 
     Delivery:
         It goes to the partition number of the record's source, whose owner reads it into the lane of the same key.
@@ -75,8 +93,12 @@ def to_command(command: Command, topic: str) -> OutgoingRecord:
     """
     if not command.actor.strip() or not command.reason.strip():
         raise ValueError("a decision needs an actor and a reason")
-    if (command.corrected is not None) != (command.action is Action.CORRECT):
-        raise ValueError("a corrected value belongs to the action 'correct' and to no other")
+    if command.action is Action.CORRECT and command.value is None:
+        raise ValueError("a correction needs the corrected value")
+    if command.value is not None and command.action not in _WITH_VALUE:
+        raise ValueError("a value belongs to the actions 'correct' and 'replay' and to no other")
+    if bool(command.scope) != (command.action is Action.RELEASE):
+        raise ValueError("a scope belongs to the action 'release' and to no other")
     line = orjson.dumps(
         {
             "v": _VERSION,
@@ -89,12 +111,16 @@ def to_command(command: Command, topic: str) -> OutgoingRecord:
             "topic": command.topic,
             "partition": command.partition,
             "offset": command.offset,
+            "has_value": command.value is not None,
+            "headers": [[name, _text(raw)] for name, raw in command.headers],
+            "timestamp_ms": command.timestamp_ms,
+            "scope": command.scope,
         }
     )
     headers: Headers = [("content-type", _CONTENT_TYPE)]
     if command.key_id:
         headers.append((KEY_ID_HEADER, command.key_id.encode()))
-    value = line + b"\n" + (command.corrected or b"")
+    value = line + b"\n" + (command.value or b"")
     return OutgoingRecord(topic, command.key, value, headers, command.partition)
 
 
@@ -125,7 +151,15 @@ def parse_command(record: Record) -> Command:
             offset=int(document["offset"]),
             key=record.key,
             key_id=(record.header(KEY_ID_HEADER) or b"").decode(),
-            corrected=rest if action is Action.CORRECT else None,
+            value=rest if document.get("has_value", action is Action.CORRECT) else None,
+            headers=[(name, text.encode("latin-1")) for name, text in document.get("headers", [])],
+            timestamp_ms=int(document.get("timestamp_ms", -1)),
+            scope=document.get("scope", ""),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DecodeError("the record is no command", reason="command") from error
+
+
+def _text(raw: bytes) -> str:
+    # Latin-1 gives every byte a character, so that headers of any content come back as they were.
+    return raw.decode("latin-1")

@@ -191,7 +191,7 @@ class ReviewDesk:
             offset=review.record.offset,
             key=review.record.key,
             key_id=(key_id or b"").decode(),
-            corrected=value,
+            value=value,
         )
         return to_command(command, self._names.of_pipeline("replay", review.pipeline))
 

@@ -143,9 +143,9 @@ class ReviewFlow:
         return self.open_review(decided.item, reason, handled)
 
     def _corrected(self, record: Record, command: Command) -> Record:
-        if command.action is not Action.CORRECT or command.corrected is None:
+        if command.action is not Action.CORRECT or command.value is None:
             return record
-        return record._replace(value=command.corrected)
+        return record._replace(value=command.value)
 
 
 def cancelled(handled: Handled | None = None) -> Handled:

@@ -127,7 +127,7 @@ def _run(url: str, port: int, limits: dict, *, killed: int = 0) -> None:
 
 
 def test_workers_that_start_together_prepare_one_store(url):
-    """Two that create the same table at once must not fail: PostgreSQL refuses one of them in spite of IF NOT EXISTS."""
+    """Two that create one table at once must not fail: PostgreSQL refuses the slower in spite of IF NOT EXISTS."""
     stores = [SqlStore(url, SystemClock()) for _ in range(8)]
     start = threading.Barrier(len(stores))
 

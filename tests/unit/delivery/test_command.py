@@ -32,12 +32,20 @@ def _read(outgoing):
 @given(st.binary(), st.sampled_from(["", "0a1b"]))
 def test_a_correction_travels_byte_by_byte(value, key_id):
     """Whatever the corrected value is, encrypted or not, the worker gets exactly that."""
-    command = replace(COMMAND, action=Action.CORRECT, corrected=value, key_id=key_id)
+    command = replace(COMMAND, action=Action.CORRECT, value=value, key_id=key_id)
 
     assert parse_command(_read(to_command(command, "hue.replay.verify-dossier"))) == command
 
 
-@pytest.mark.parametrize("action", [Action.APPROVE, Action.CANCEL])
+@given(st.none() | st.binary(), st.lists(st.tuples(st.text(max_size=9), st.binary(max_size=9)), max_size=3))
+def test_a_replayed_record_travels_whole(value, headers):
+    """Value, tombstone or not, and headers arrive as they were in the source topic."""
+    command = replace(COMMAND, action=Action.REPLAY, value=value, headers=headers, timestamp_ms=7)
+
+    assert parse_command(_read(to_command(command, "hue.replay.verify-dossier"))) == command
+
+
+@pytest.mark.parametrize("action", [Action.APPROVE, Action.CANCEL, Action.DISCARD])
 def test_a_decision_goes_to_the_partition_of_its_record(action):
     """Only the owner of the source partition reads it, so the lane of the key stays one."""
     outgoing = to_command(replace(COMMAND, action=action), "hue.replay.verify-dossier")
@@ -56,7 +64,14 @@ def test_the_reason_is_in_no_header_and_no_repr():
 
 @pytest.mark.parametrize(
     "change",
-    [{"actor": " "}, {"reason": ""}, {"action": Action.CORRECT}, {"corrected": b"{}"}],
+    [
+        {"actor": " "},
+        {"reason": ""},
+        {"action": Action.CORRECT},
+        {"value": b"{}"},
+        {"scope": "portal|procedure|1.1"},
+        {"action": Action.RELEASE},
+    ],
 )
 def test_an_incomplete_decision_is_refused(change):
     """Nobody decides without name and reason, and a corrected value belongs to a correction."""

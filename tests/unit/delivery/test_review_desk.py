@@ -126,7 +126,7 @@ def test_a_decision_names_its_record(desk, review, action):
 
     assert (outgoing.topic, outgoing.partition, outgoing.key) == ("hue.replay.verify-sample", 3, CODE.encode())
     assert (command.action, command.review_id, command.actor) == (action, review.id, "officer-17")
-    assert (command.reason, command.offset, command.corrected) == ("đã đối chiếu bản gốc", 77, None)
+    assert (command.reason, command.offset, command.value) == ("đã đối chiếu bản gốc", 77, None)
 
 
 def test_a_correction_is_checked_and_encrypted_like_the_record(desk, review, source, provider):
@@ -137,7 +137,7 @@ def test_a_correction_is_checked_and_encrypted_like_the_record(desk, review, sou
 
     assert "Trần".encode() not in outgoing.value
     codec = RecordCodec(provider, enabled=False)
-    assert codec.decrypt(source._replace(value=command.corrected)) == corrected
+    assert codec.decrypt(source._replace(value=command.value)) == corrected
     assert command.key_id.encode() == source.header("lt-key-id")
 
 
