@@ -11,7 +11,7 @@ from lienthong import errors
 from lienthong.cli.main import root as top
 from lienthong.cli.reference import commands
 from lienthong.config.models import HubSettings
-from lienthong.observability.metrics import TABLE
+from lienthong.observability.metric_table import TABLE
 from lienthong.pipeline.definitions import installed_definitions
 from lienthong.plugins import load_all
 from lienthong.reference import error_classes, setting_names

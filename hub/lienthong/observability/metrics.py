@@ -1,118 +1,22 @@
-"""Every metric of the hub, in one table, and the facade that the engine calls."""
+"""The facade that the engine counts with."""
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 from lienthong.observability.histogram import BatchHistogram
+from lienthong.observability.metric_table import TABLE
 
-#: Seconds; a target takes about 0.3 s, a maintenance window several hours.
-_LATENCY_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0, 28_800.0)
-_CALL_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _MAX_SERIES = 2_000
 # Long runs of digits are identifiers; everything that the hub itself names has none.
 _LABEL = re.compile(r"(?!.*\d{6})[A-Za-z0-9_.:/{}\- ]{0,120}")
 
 
-class MetricSpec(NamedTuple):
-    """One metric.
-
-    Attributes:
-        name: Full name, with unit.
-        kind: ``counter``, ``gauge`` or ``histogram``.
-        unit: What one is.
-        labels: Names of the labels; all are bounded.
-        help: What it tells an operator.
-        bounds: Upper bounds of a histogram's buckets.
-    """
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    labels: tuple[str, ...]
-    help: str
-    bounds: tuple[float, ...] = ()
-
-
-_PLACE = ("pipeline", "topic", "partition")
-TABLE: tuple[MetricSpec, ...] = (
-    MetricSpec(
-        "lienthong_records_total",
-        "counter",
-        "records",
-        ("pipeline", "outcome"),
-        "Records that reached this outcome and whose receipt Kafka acknowledged.",
-    ),
-    MetricSpec(
-        "lienthong_lag_records",
-        "gauge",
-        "records",
-        _PLACE,
-        "Last stable offset minus watermark: what is not yet settled.",
-    ),
-    MetricSpec(
-        "lienthong_record_latency_seconds",
-        "histogram",
-        "seconds",
-        ("pipeline",),
-        "From the record's Kafka timestamp to its settlement in this pipeline.",
-        _LATENCY_BOUNDS,
-    ),
-    MetricSpec(
-        "lienthong_watermark_age_seconds",
-        "gauge",
-        "seconds",
-        _PLACE,
-        "Age of the oldest record that is not settled; 0 when all are. Alert at half of the topic's retention.",
-    ),
-    MetricSpec(
-        "lienthong_in_flight_records", "gauge", "records", ("pipeline",), "Records read from Kafka and not yet settled."
-    ),
-    MetricSpec(
-        "lienthong_target_calls_total",
-        "counter",
-        "calls",
-        ("pipeline", "target", "result"),
-        "Calls to a remote system; result is the class of the answer, such as ok or rate_limited.",
-    ),
-    MetricSpec(
-        "lienthong_target_call_seconds",
-        "histogram",
-        "seconds",
-        ("pipeline", "target"),
-        "How long a call to a remote system took.",
-        _CALL_BOUNDS,
-    ),
-    MetricSpec(
-        "lienthong_review_oldest_seconds",
-        "gauge",
-        "seconds",
-        ("pipeline",),
-        "Age of the oldest record that waits for a person's decision; 0 when none waits.",
-    ),
-    MetricSpec(
-        "lienthong_gateway_events_total",
-        "counter",
-        "events",
-        ("result",),
-        "Events at the gateway: accepted, or the code of the problem they were rejected with.",
-    ),
-    MetricSpec(
-        "lienthong_gateway_request_seconds",
-        "histogram",
-        "seconds",
-        ("route",),
-        "How long the gateway took for a request, by route template.",
-        _CALL_BOUNDS,
-    ),
-    MetricSpec(
-        "lienthong_commits_total", "counter", "commits", ("pipeline", "result"), "Offset commits, by partition result."
-    ),
-)
+log = structlog.get_logger(__name__)
 
 
 class Metrics:
@@ -133,6 +37,7 @@ class Metrics:
         self._histograms: dict[str, BatchHistogram] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._gauges: dict[tuple[str, ...], Gauge] = {}
+        self._alerts: set[tuple[str, str, str]] = set()
         self._cleaned: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {spec.name: {} for spec in TABLE}
         for spec in TABLE:
             if spec.kind == "histogram":
@@ -272,6 +177,40 @@ class Metrics:
         """
         self._count("lienthong_commits_total", (pipeline, result), number)
 
+    def raise_alert(self, name: str, pipeline: str, target: str = "") -> None:
+        """Tell that somebody should look; said again, it changes nothing.
+
+        Args:
+            name: What is wrong, such as ``target_unavailable``.
+            pipeline: Name of the pipeline.
+            target: Name of the connector; empty if none is concerned.
+        """
+        self._set("lienthong_alerts", (pipeline, name, target), 1)
+        if (pipeline, name, target) not in self._alerts:
+            self._alerts.add((pipeline, name, target))
+            log.warning("alert_raised", alert=name, pipeline=pipeline, target=target)
+
+    def clear_alert(self, name: str, pipeline: str, target: str = "") -> None:
+        """Tell that the cause of an alert is gone; without an alert it changes nothing.
+
+        Args:
+            name: As in :meth:`raise_alert`.
+            pipeline: As in :meth:`raise_alert`.
+            target: As in :meth:`raise_alert`.
+        """
+        if (pipeline, name, target) in self._alerts:
+            self._alerts.discard((pipeline, name, target))
+            self._set("lienthong_alerts", (pipeline, name, target), 0)
+            log.info("alert_cleared", alert=name, pipeline=pipeline, target=target)
+
+    def alerts(self, pipeline: str) -> frozenset[tuple[str, str]]:
+        """Return the alerts of a pipeline that are raised now, as name and target.
+
+        Args:
+            pipeline: Name of the pipeline.
+        """
+        return frozenset((name, target) for owner, name, target in tuple(self._alerts) if owner == pipeline)
+
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics as text, and its content type.
 
@@ -322,7 +261,7 @@ def reference() -> str:
         "",
         "Every process of the hub serves these at `/metrics` on its metrics port.",
         "Labels are names of the hub's own parts; none ever holds a key, an id, a URL or anything about a person.",
-        "This page is generated from `lienthong.observability.metrics.TABLE`.",
+        "This page is generated from `lienthong.observability.metric_table.TABLE`.",
     ]
     for spec in TABLE:
         labels = ", ".join(f"`{label}`" for label in spec.labels)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import structlog
 
-from lienthong.observability.metrics import TABLE, Metrics, reference
+from lienthong.observability.metric_table import TABLE
+from lienthong.observability.metrics import Metrics, reference
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 CALLS: dict[str, Callable[[Metrics], None]] = {
@@ -20,6 +22,7 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_gateway_events_total": lambda metrics: metrics.count_gateway_events("accepted", 2),
     "lienthong_gateway_request_seconds": lambda metrics: metrics.observe_gateway_request("/v1/events", 0.01),
     "lienthong_commits_total": lambda metrics: metrics.count_commits("intake", "ok"),
+    "lienthong_alerts": lambda metrics: metrics.raise_alert("target_unavailable", "deliver", "portal"),
 }
 
 
@@ -61,6 +64,32 @@ def test_latencies_of_a_slice_fall_into_their_buckets() -> None:
     assert found == {"0.005": 1, "0.5": 5, "+Inf": 6}
     assert metrics.value(f"{name}_count", pipeline="intake") == 6
     assert metrics.value(f"{name}_sum", pipeline="intake") == pytest.approx(99_999.925)
+
+
+def test_an_alert_is_told_once_when_it_begins_and_once_when_it_ends() -> None:
+    """However often a cause is seen, people read one line about its beginning and one about its end."""
+    metrics = Metrics(with_process=False)
+    labels = {"pipeline": "deliver", "alert": "target_unavailable", "target": "portal"}
+
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            metrics.raise_alert("target_unavailable", "deliver", "portal")
+        assert metrics.value("lienthong_alerts", **labels) == 1
+        assert metrics.alerts("deliver") == {("target_unavailable", "portal")}
+        for _ in range(3):
+            metrics.clear_alert("target_unavailable", "deliver", "portal")
+
+    assert metrics.value("lienthong_alerts", **labels) == 0
+    assert [entry["event"] for entry in logs] == ["alert_raised", "alert_cleared"]
+
+
+def test_an_alert_that_was_never_raised_makes_no_series() -> None:
+    """Clearing at every success costs no time series."""
+    metrics = Metrics(with_process=False)
+
+    metrics.clear_alert("target_unavailable", "deliver", "portal")
+
+    assert b"lienthong_alerts{" not in metrics.expose()[0]
 
 
 @pytest.mark.parametrize("label", ["000" + "099012345", "a@b.vn", "Nguyễn Văn Thử", "x" * 200])
