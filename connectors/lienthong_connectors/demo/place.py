@@ -36,16 +36,18 @@ class Place:
         directory: The work directory.
         ports: Process → port.
         secret: Of every account in this demonstration; made for it alone.
+        province: Prefix of its topics and groups.
     """
 
     directory: Path
     ports: dict[str, int]
     secret: str
+    province: str = PROVINCE
 
     @property
     def names(self) -> TopicNames:
         """Names of the topics."""
-        return TopicNames(PROVINCE)
+        return TopicNames(self.province)
 
     @property
     def config_file(self) -> Path:
@@ -88,7 +90,7 @@ class Place:
             portal: Process that the portal's connector calls.
         """
         return {
-            "province": PROVINCE,
+            "province": self.province,
             "environment": "development",
             "state_directory": str(self.directory / "state"),
             "log": {"format": "json", "level": "info"},
@@ -131,18 +133,26 @@ class Place:
             bootstrap_servers: The broker.
             portal: Process that the portal's connector calls.
         """
-        document = self.settings(bootstrap_servers, portal=portal)
+        return self.write_document(self.settings(bootstrap_servers, portal=portal))
+
+    def write_document(self, document: dict[str, Any]) -> HubSettings:
+        """Write a configuration of the hub as it is given, and that of the issuer.
+
+        Args:
+            document: As :meth:`settings` returns it, or changed.
+        """
         _write_private(self.config_file, document)
         clients = {system: {"secret": self.secret, "scopes": [f"publish:{DOMAIN}"]} for system in SOURCES}
         _write_private(self.clients_file, clients)
         return HubSettings.model_validate(document)
 
 
-def choose_place(directory: Path) -> Place:
+def choose_place(directory: Path, province: str = PROVINCE) -> Place:
     """Return a place with free ports.
 
     Args:
         directory: The work directory; it exists.
+        province: Prefix of its topics and groups.
     """
     ports: dict[str, int] = {}
     for process in _LISTENING:
@@ -151,7 +161,7 @@ def choose_place(directory: Path) -> Place:
             port = free_port(avoid=port)
         ports[process] = port
     (directory / "state").mkdir(exist_ok=True)
-    return Place(directory, ports, secrets.token_hex(16))
+    return Place(directory, ports, secrets.token_hex(16), province)
 
 
 def _write_private(path: Path, document: Any) -> None:
