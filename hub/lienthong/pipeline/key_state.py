@@ -5,7 +5,11 @@ last content that was delivered, marks of the records that were handled lately, 
 """
 
 import hashlib
-from dataclasses import dataclass
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -15,6 +19,28 @@ from lienthong.record import OutgoingRecord, Record
 _VERSION = 1
 _RECENT = 64
 _MARK_BYTES = 8
+_MARK_DIGITS = 2 * _MARK_BYTES
+#: Keys that begin so are the pipeline's own: no key of a record does, because keys are codes or random ids.
+RESERVED_PREFIX = b"\x00"
+_NAMES = frozenset({"v", "s", "d", "r", "q", "f"})
+_PACKED = struct.Struct(">QBBB")
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What is known of a record whose calls fail on its own merits and are made again.
+
+    Attributes:
+        mark: Of the record.
+        made: Calls made so far.
+        counted: Failed calls that use up ``max_attempts``.
+        first_failed_at: When the first of these failed; ``max_elapsed`` counts from here.
+    """
+
+    mark: str
+    made: int
+    counted: int
+    first_failed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +52,16 @@ class KeyState:
         digest: Digest of the last content that was delivered; empty for none.
         recent: Marks of the last records that ended, the newest last.
         asked: Marks of the questions that were asked.
+        failing: The record that is tried again and again; None for none.
+        unknown: What a newer worker wrote and this one carries on.
     """
 
     sequence: int = 0
     digest: str = ""
     recent: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
+    failing: Failing | None = None
+    unknown: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def with_record(self, mark: str) -> "KeyState":
         """Return the state after one more record ended.
@@ -41,7 +71,7 @@ class KeyState:
         """
         if mark in self.recent:
             return self
-        return KeyState(self.sequence, self.digest, (*self.recent, mark)[-_RECENT:], self.asked)
+        return replace(self, recent=(*self.recent, mark)[-_RECENT:])
 
     def with_delivery(self, sequence: int, digest: str) -> "KeyState":
         """Return the state after a snapshot was delivered.
@@ -50,7 +80,7 @@ class KeyState:
             sequence: The snapshot's.
             digest: Of its content.
         """
-        return KeyState(max(sequence, self.sequence), digest, self.recent, self.asked)
+        return replace(self, sequence=max(sequence, self.sequence), digest=digest)
 
     def with_question(self, mark: str) -> "KeyState":
         """Return the state after a question was asked.
@@ -58,7 +88,15 @@ class KeyState:
         Args:
             mark: Keyed hash of the question.
         """
-        return KeyState(self.sequence, self.digest, self.recent, (*self.asked, mark)[-_RECENT:])
+        return replace(self, asked=(*self.asked, mark)[-_RECENT:])
+
+    def with_failing(self, failing: Failing | None) -> "KeyState":
+        """Return the state after a call failed and will be made again, or after its record ended.
+
+        Args:
+            failing: What is known of the record; None once it ended.
+        """
+        return self if failing == self.failing else replace(self, failing=failing)
 
 
 _EMPTY = KeyState()
@@ -83,12 +121,22 @@ def encode(topic: str, partition: int, key: bytes, state: KeyState) -> OutgoingR
         key: Key of the source records.
         state: What is known of it.
     """
-    value = orjson.dumps({"v": _VERSION, "s": state.sequence, "d": state.digest, "r": state.recent, "q": state.asked})
-    return OutgoingRecord(topic, key, value, [], partition)
+    failing = state.failing
+    document = {
+        **(state.unknown or {}),
+        "v": _VERSION,
+        "s": state.sequence,
+        "d": state.digest,
+        "r": state.recent,
+        "q": state.asked,
+    }
+    if failing is not None:
+        document["f"] = (failing.mark, failing.made, failing.counted, failing.first_failed_at)
+    return OutgoingRecord(topic, key, orjson.dumps(document), [], partition)
 
 
 def decode(record: Record) -> KeyState:
-    """Return the state in a record.
+    """Return the state in a record; fields that a newer worker added are kept, later ones may be missing.
 
     Args:
         record: A record of ``state.<pipeline>``.
@@ -100,16 +148,53 @@ def decode(record: Record) -> KeyState:
         document = orjson.loads(record.value or b"")
         if document["v"] != _VERSION:
             raise DecodeError("unknown version of a key state; update this worker", reason="state_version")
-        return KeyState(document["s"], document["d"], tuple(document["r"]), tuple(document["q"]))
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        failing = document.get("f")
+        unknown = {name: value for name, value in document.items() if name not in _NAMES}
+        return KeyState(
+            document["s"],
+            document["d"],
+            tuple(document["r"]),
+            tuple(document["q"]),
+            Failing(*failing[:3], datetime.fromisoformat(failing[3])) if failing is not None else None,
+            unknown or None,
+        )
+    except (orjson.JSONDecodeError, LookupError, TypeError, ValueError) as error:
         raise DecodeError("the record is no key state", reason="state") from error
 
 
+def _pack(state: KeyState) -> bytes | KeyState:
+    """Return a state as few bytes; one that is unusual, and so rare, as it is."""
+    if state.failing is not None or state.unknown:
+        return state
+    marks = (*state.recent, *state.asked)
+    text = state.digest + "".join(marks)
+    try:
+        body = bytes.fromhex(text)
+        head = _PACKED.pack(state.sequence, len(state.digest) // 2, len(state.recent), len(state.asked))
+    except (ValueError, struct.error):
+        return state
+    is_plain = len(state.digest) % 2 == 0 and all(len(mark) == _MARK_DIGITS for mark in marks) and body.hex() == text
+    return head + body if is_plain else state
+
+
+def _unpack(packed: bytes | KeyState) -> KeyState:
+    if isinstance(packed, KeyState):
+        return packed
+    sequence, digest_bytes, recent, asked = _PACKED.unpack_from(packed)
+    text = packed[_PACKED.size :].hex()
+    start = 2 * digest_bytes
+    marks = tuple(text[at : at + _MARK_DIGITS] for at in range(start, len(text), _MARK_DIGITS))
+    return KeyState(sequence, text[:start], marks[:recent], marks[recent : recent + asked])
+
+
 class KeyStates:
-    """States of the keys of all partitions that a worker owns."""
+    """States of the keys of all partitions that a worker owns, packed: there is one for every key that ever came."""
 
     def __init__(self) -> None:
-        self._by_partition: dict[int, dict[bytes, KeyState]] = {}
+        self._by_partition: dict[int, dict[bytes, bytes | KeyState]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(states) for states in self._by_partition.values())
 
     def get(self, partition: int, key: bytes) -> KeyState:
         """Return what is known of a key.
@@ -118,7 +203,7 @@ class KeyStates:
             partition: Partition number of the source.
             key: Key of the source records.
         """
-        return self._by_partition.get(partition, {}).get(key, _EMPTY)
+        return _unpack(self._by_partition.get(partition, {}).get(key, _EMPTY))
 
     def put(self, partition: int, key: bytes, state: KeyState) -> None:
         """Remember a state that is on its way to Kafka.
@@ -128,7 +213,7 @@ class KeyStates:
             key: Key of the source records.
             state: What is known of it.
         """
-        self._by_partition.setdefault(partition, {})[key] = state
+        self._by_partition.setdefault(partition, {})[key] = _pack(state)
 
     def load(self, record: Record) -> None:
         """Take in the next record of the topic.
