@@ -44,7 +44,7 @@ class Forward:
                 )
             kind = (OutcomeKind.DELIVERED if wanted else OutcomeKind.FILTERED).value
             reason = "" if wanted else "other_type"
-            work.receipts.append(Receipt(record.offset, source, event_id, type_name, key, kind, reason))
+            work.rows.append(Receipt(record.offset, source, event_id, type_name, key, kind, reason))
             work.counts[kind] = work.counts.get(kind, 0) + 1
         work.timestamps_ms = (item.messages[0].timestamp()[1], item.messages[-1].timestamp()[1])
         return work

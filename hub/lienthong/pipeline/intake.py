@@ -1,7 +1,8 @@
 """The step that takes records in: decode, validate as the publisher's contract says, normalise, key."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
@@ -9,19 +10,19 @@ from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
 from lienthong.envelope import Event, carried, from_kafka, to_kafka
 from lienthong.errors import DecodeError, RecordError, RecordTooLargeError, UnknownSubjectError
-from lienthong.outcome import OutcomeKind
+from lienthong.outcome import Finding, OutcomeKind
 from lienthong.personal import holds_personal_id, refuse_personal_ids
-from lienthong.pipeline.attributes import usual
+from lienthong.pipeline.attributes import Layout, are_usual, layout_of, usual
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.work import Work
 from lienthong.pseudonym import Pseudonymizer
-from lienthong.receipt import DEFAULTS, Receipt
+from lienthong.receipt import Receipt, Row
 from lienthong.record import Headers, OutgoingRecord, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.schema import SchemaSpec
-from lienthong.text import normalise
+from lienthong.text import is_plain, normalise
 from lienthong.transport.assignment import Slice
 from lienthong.validation import validate
 
@@ -33,12 +34,40 @@ _NO_LIMIT = 4_194_304
 _BATCH_BYTES = 512
 #: Publishers and schemas that are remembered; a source that somebody varies must not fill the memory.
 _MAX_KNOWN = 10_000
-#: Schema, target topic, type, source, validator, key and findings of records that have these in common.
-_Known = tuple[SchemaSpec, str, str, str, Callable[[bytes], Any], Callable[[Any], str], Callable[[Any], Any], int]
 #: What headers, key and Kafka's own framing may add to a value.
 _ENVELOPE_BYTES = 16_384
+#: Values that are looked at together: enough to cost little, few enough that one odd value spoils few looks.
+_LOOK_RECORDS = 64
 # A tuple's own constructor skips the named tuple's, which costs as much as everything else of the record's making.
 _bare: Any = tuple.__new__
+
+
+class _Known(NamedTuple):
+    """What records of one publisher and schema have in common.
+
+    Attributes:
+        spec: The schema.
+        target: Full name of the topic they go to.
+        type_name: CloudEvents type.
+        source: CloudEvents source.
+        validate_json: Parses and checks a value.
+        key_of: Model → key.
+        findings_of: Model → findings.
+        max_bytes: Largest value.
+    """
+
+    spec: SchemaSpec
+    target: str
+    type_name: str
+    source: str
+    validate_json: Callable[[bytes], Any]
+    key_of: Callable[[Any], str]
+    findings_of: Callable[[Any], Any]
+    max_bytes: int
+
+
+#: Headers, CloudEvents id and what is known of records like this one; None if none was seen yet.
+_Look = tuple[Headers, bytes, _Known | None]
 
 
 class Intake:
@@ -79,6 +108,8 @@ class Intake:
         self._max_bytes = max_bytes or {}
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._known: dict[tuple[str, bytes, bytes, bytes], _Known] = {}
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._usual: dict[str, dict[tuple[bytes, ...], _Known]] = defaultdict(dict)
 
     def process(self, item: Slice) -> Work:
         """Return what becomes of the records of a slice.
@@ -89,33 +120,52 @@ class Intake:
         work = Work()
         if self._codec is not None:
             self._codec.begin_batch()
-        topic = item.place.topic
-        take, add_record, add_receipt = self._take, work.outgoing.append, work.receipts.append
+        topic, messages = item.place.topic, item.messages
+        take, add_record, add_row = self._take, work.outgoing.append, work.rows.append
         dead = 0
-        for message in item.messages:
-            try:
-                record, receipt = take(topic, message)
-                add_record(record)
-                add_receipt(receipt)
-            except RecordError as error:
-                dead += 1
-                self._set_aside(to_record(message), error, work)
-        work.counts = {_DELIVERED: len(item.messages) - dead}
+        for first in range(0, len(messages), _LOOK_RECORDS):
+            group = messages[first : first + _LOOK_RECORDS]
+            values = [message.value() for message in group]
+            plain = is_plain(values)
+            for message, value, look in zip(group, values, self._look(topic, group), strict=True):
+                try:
+                    record, row = take(topic, message, value, plain, look)
+                    add_record(record)
+                    add_row(row)
+                except RecordError as error:
+                    dead += 1
+                    self._set_aside(to_record(message), error, work)
+        work.counts = {_DELIVERED: len(messages) - dead}
         if dead:
             work.counts[_DEAD_LETTERED] = dead
-        work.timestamps_ms = (item.messages[0].timestamp()[1], item.messages[-1].timestamp()[1])
+        work.timestamps_ms = (messages[0].timestamp()[1], messages[-1].timestamp()[1])
         return work
 
-    def _take(self, topic: str, message: Any) -> tuple[OutgoingRecord, Receipt]:
-        headers: Headers = message.headers() or []
-        value: bytes | None = message.value()
-        found = usual(headers)
-        if found is None:
-            headers, value, found = self._unusual(headers, value)
-        raw_source = found["ce_source"]
-        known = self._known.get((topic, raw_source, found["ce_type"], found["ce_dataschema"]))
-        if known is None:
-            known = self._learn(topic, raw_source, found["ce_type"], found["ce_dataschema"])
+    def _look(self, topic: str, messages: Sequence[Any]) -> list[_Look]:
+        """Read headers: nearly every record looks like one before it, so that two look-ups replace all checks."""
+        layouts, known = self._layouts, self._usual[topic]
+        looks: list[_Look] = []
+        own: list[bytes] = []
+        for message in messages:
+            headers: Headers = message.headers() or []
+            try:
+                names, texts = zip(*headers, strict=True)
+                layout = layouts[names]
+                looks.append((headers, texts[layout.id_index], known[layout.shared(texts)]))
+                own += layout.own(texts)
+            except (KeyError, ValueError):
+                looks.append((headers, b"", None))
+        if own and not are_usual(own):
+            return [(headers, b"", None) for headers, _, _ in looks]
+        return looks
+
+    def _take(
+        self, topic: str, message: Any, value: bytes | None, plain: bool, look: _Look
+    ) -> tuple[OutgoingRecord, Row]:
+        headers, event_id, known = look
+        if known is None or not event_id:
+            headers, value, event_id, known = self._look_closer(topic, headers, value)
+            plain = False
         spec, target, type_name, source, validate_json, key_of, findings_of, max_bytes = known
         if not value:
             raise DecodeError("the record has no value; send the record as JSON", reason="no_value")
@@ -123,7 +173,9 @@ class Intake:
             raise RecordTooLargeError(
                 "the value is larger than the topic behind intake takes; send references to files"
             )
-        value, noticed = normalise(value)
+        noticed: tuple[Finding, ...] = ()
+        if not plain:
+            value, noticed = normalise(value)
         try:
             model = validate_json(value)
         except ValueError:
@@ -133,13 +185,30 @@ class Intake:
         findings = findings_of(model)
         if self._codec is not None:
             headers, value = self._codec.encrypt(self._subject(spec, model, key), headers, value)
-        row = (message.offset(), source, found["ce_id"].decode(), type_name, key, _DELIVERED)
+        row: Row = (message.offset(), source, event_id.decode(), type_name, key, _DELIVERED)
         if findings or noticed:
             pairs = tuple([f"{finding.field}:{finding.rule}" for finding in (*noticed, *findings)])
-            receipt = Receipt(*row)._replace(findings=pairs)
-        else:
-            receipt = _bare(Receipt, (*row, *DEFAULTS))
-        return _bare(OutgoingRecord, (target, key.encode(), value, headers, -1)), receipt
+            row = Receipt(*row)._replace(findings=pairs)
+        return _bare(OutgoingRecord, (target, key.encode(), value, headers, -1)), row
+
+    def _look_closer(
+        self, topic: str, headers: Headers, value: bytes | None
+    ) -> tuple[Headers, bytes | None, bytes, _Known]:
+        """Check every header of a record and remember what it has in common with others."""
+        found = usual(headers)
+        is_usual = found is not None
+        if found is None:
+            headers, value, found = self._unusual(headers, value)
+        raw_source = found["ce_source"]
+        known = self._known.get((topic, raw_source, found["ce_type"], found["ce_dataschema"]))
+        if known is None:
+            known = self._learn(topic, raw_source, found["ce_type"], found["ce_dataschema"])
+        usual_here = self._usual[topic]
+        if is_usual and len(self._layouts) < _MAX_KNOWN and len(usual_here) < _MAX_KNOWN:
+            names, texts = zip(*headers, strict=True)
+            layout = self._layouts.setdefault(names, layout_of(headers))
+            usual_here[layout.shared(texts)] = known
+        return headers, value, found["ce_id"], known
 
     def _learn(self, topic: str, source: bytes, type_name: bytes, dataschema: bytes) -> _Known:
         """Return what is the same for every record of one publisher and schema."""
@@ -153,7 +222,7 @@ class Intake:
         target = self._pipeline.names.full(self._topic.format(domain=spec.domain))
         limit = self._max_bytes.get(target, _NO_LIMIT) - _ENVELOPE_BYTES
         validator = spec.producer_model.__pydantic_validator__.validate_json
-        known = (spec, target, spec.type, source.decode(), validator, spec.key, spec.findings, limit)
+        known = _Known(spec, target, spec.type, source.decode(), validator, spec.key, spec.findings, limit)
         if len(self._known) < _MAX_KNOWN:
             self._known[topic, source, type_name, dataschema] = known
         return known
@@ -193,4 +262,4 @@ class Intake:
         )
         work.outgoing.append(letter)
         reason = f"{error.code}.{error.reason}" if error.reason else error.code
-        work.receipts.append(Receipt(record.offset, source, event_id, "", "", _DEAD_LETTERED, reason))
+        work.rows.append(Receipt(record.offset, source, event_id, "", "", _DEAD_LETTERED, reason))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lienthong.receipt import Receipt
+from lienthong.receipt import Receipt, Row
 from lienthong.record import OutgoingRecord
 
 
@@ -12,12 +12,17 @@ class Work:
 
     Attributes:
         outgoing: In the order of the slice.
-        receipts: One for each record of the slice.
+        rows: The receipt of each record of the slice.
         counts: Outcome → number of records.
         timestamps_ms: Kafka timestamps of the slice's first and last record.
     """
 
     outgoing: list[OutgoingRecord] = field(default_factory=list)
-    receipts: list[Receipt] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     timestamps_ms: tuple[int, int] = (-1, -1)
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """The receipts with all their fields."""
+        return [Receipt(*row) for row in self.rows]
