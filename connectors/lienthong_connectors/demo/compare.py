@@ -304,10 +304,15 @@ def _arrived(held: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _wanted(arrivals: Iterable[Arrival]) -> list[tuple[str, str, str]]:
-    return [(each.kind, PORTAL_STATUS[each.status], _wire_moment(each.occurred_at)) for each in arrivals]
+    return [(each.kind, PORTAL_STATUS[each.status], wire_moment(each.occurred_at)) for each in arrivals]
 
 
-def _wire_moment(text: str) -> str:
+def wire_moment(text: str) -> str:
+    """Return a moment as the portal writes it; empty for none.
+
+    Args:
+        text: ISO 8601, or empty.
+    """
     return to_vietnam(datetime.fromisoformat(text)).strftime("%Y%m%d%H%M%S") if text else ""
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lienthong_connectors.demo.compare import POPULATION_DATABASE, PORTAL_STATUS, _wire_moment
+from lienthong_connectors.demo.compare import POPULATION_DATABASE, PORTAL_STATUS, wire_moment
 from lienthong_connectors.demo.observe import Platforms, Topics
 from lienthong_connectors.demo.publish import Published
 from lienthong_connectors.demo.week import PIPELINES, prepare, read_expectation, write_truth
@@ -52,7 +52,7 @@ def _platforms(expected):
     dossiers, effects = {}, Counter()
     for code, arrivals in expected.arrivals.items():
         truth = expected.dossiers[code]
-        rows = [[n, each.kind, PORTAL_STATUS[each.status], _wire_moment(each.occurred_at), "f"]
+        rows = [[n, each.kind, PORTAL_STATUS[each.status], wire_moment(each.occurred_at), "f"]
                 for n, each in enumerate(arrivals)]  # fmt: skip
         effects.update(each.kind for each in arrivals)
         if truth.verification_link:
