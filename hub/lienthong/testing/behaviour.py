@@ -30,6 +30,8 @@ class Behaviour(BaseModel):
         latency_log_normal_sigma: Spread of the wait; 0 for always the same.
         error_rate: Share of calls that are answered 503 without being looked at, 0 to 1.
         lost_answer_rate: Share of calls that take effect and whose connection is then broken, 0 to 1.
+        half_answer_rate: Share of calls that take effect and whose answer breaks off in the middle, 0 to 1.
+        drip_seconds: How long an answer takes from its first to its last byte; the call takes effect at once.
         outage: ``reset`` (or true) breaks every connection, ``unavailable`` answers every call with 503.
         hang: Calls are neither answered nor refused until this is switched off.
         maintenance: Every call is answered with an HTML page and status 200.
@@ -44,6 +46,8 @@ class Behaviour(BaseModel):
     latency_log_normal_sigma: float = Field(default=0.0, ge=0)
     error_rate: float = Field(default=0.0, ge=0, le=1)
     lost_answer_rate: float = Field(default=0.0, ge=0, le=1)
+    half_answer_rate: float = Field(default=0.0, ge=0, le=1)
+    drip_seconds: float = Field(default=0.0, ge=0)
     outage: Literal["reset", "unavailable"] | None = None
     hang: bool = False
     maintenance: bool = False

@@ -55,6 +55,8 @@ class Ledger:
         self._effects: list[RecordedEffect] = []
         self._call_counts: Counter[tuple[str, int]] = Counter()
         self._effect_counts: Counter[str] = Counter()
+        #: Answers that a fault lost, cut or slowed down after the call took effect.
+        self.spoilt_answers = 0
 
     def record_call(self, operation: str, request_id: str, key: str, status: int) -> int:
         """Write down one raw call.
@@ -109,6 +111,7 @@ class Ledger:
             "effects": dict(sorted(self._effect_counts.items())),
             "raw_call_count": len(self._calls),
             "effect_count": len(self._effects),
+            "spoilt_answers": self.spoilt_answers,
         }
 
     def calls_after(self, number: int, limit: int) -> list[dict[str, Any]]:

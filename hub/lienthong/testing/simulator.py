@@ -18,6 +18,7 @@ from aiohttp import web
 from lienthong.clock import Clock, SystemClock
 from lienthong.errors import ConfigurationError
 from lienthong.testing.behaviour import Behaviour, TooManyRequests, split_options
+from lienthong.testing.broken_answers import BROKEN, abort, drip, send_half
 from lienthong.testing.effect_ledger import Call, Ledger, RecordedEffect
 
 __all__ = [
@@ -44,8 +45,6 @@ MAINTENANCE_PAGE = (
 )
 _DEFAULT_PAGE = 1_000
 _SHUTDOWN_SECONDS = 2.0
-#: Given to aiohttp in place of an answer on a connection that is already aborted.
-_BROKEN = 499
 
 
 class SimulatorState:
@@ -181,19 +180,34 @@ async def _misbehave(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     refusal = await _refuse(request, state)
     if refusal is not None:
-        state.ledger.record_call(REFUSED, "", "", refusal.status if refusal.status != _BROKEN else 0)
+        state.ledger.record_call(REFUSED, "", "", refusal.status if refusal.status != BROKEN else 0)
         return refusal
-    response = await handler(request)
-    return _break(request) if state.draw(state.behaviour.lost_answer_rate) else response
+    return await _answer_badly(request, state, await handler(request))
+
+
+async def _answer_badly(
+    request: web.Request, state: SimulatorState, response: web.StreamResponse
+) -> web.StreamResponse:
+    behaviour = state.behaviour
+    if state.draw(behaviour.lost_answer_rate):
+        state.ledger.spoilt_answers += 1
+        return abort(request)
+    if state.draw(behaviour.half_answer_rate):
+        state.ledger.spoilt_answers += 1
+        return await send_half(request, response)
+    if behaviour.drip_seconds:
+        state.ledger.spoilt_answers += 1
+        return await drip(request, response, state.clock, behaviour.drip_seconds)
+    return response
 
 
 async def _refuse(request: web.Request, state: SimulatorState) -> web.Response | None:
     behaviour = state.behaviour
     if behaviour.hang:
         await state.changed()
-        return _break(request)
+        return abort(request)
     if behaviour.outage == "reset":
-        return _break(request)
+        return abort(request)
     if behaviour.outage == "unavailable":
         return web.Response(status=503)
     if behaviour.latency_seconds:
@@ -218,12 +232,6 @@ def _turn_away(state: SimulatorState) -> web.Response | None:
 def _too_many(retry_after_seconds: int | None) -> web.Response:
     headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
     return web.Response(status=429, headers=headers)
-
-
-def _break(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=_BROKEN)
 
 
 def _is_local(request: web.Request) -> bool:

@@ -76,6 +76,26 @@ async def test_lost_answer_still_takes_effect():
     assert len(served[STATE].ledger.effects) == 1
 
 
+async def test_half_an_answer_still_takes_effect():
+    """The length is announced and the body breaks off: a client must not take what it got for the whole."""
+    served = application(half_answer_rate=1)
+    async with running(served) as url, httpx.AsyncClient(base_url=url) as client:
+        with pytest.raises(httpx.TransportError):
+            await client.post("/write")
+    assert len(served[STATE].ledger.effects) == 1
+    assert served[STATE].ledger.summary()["spoilt_answers"] == 1
+
+
+async def test_slow_drip_takes_effect_at_once_and_its_time():
+    """Bytes keep coming, so only a limit for the whole call notices."""
+    clock = FakeClock()
+    served = application(clock=clock, drip_seconds=60)
+    async with running(served) as url, httpx.AsyncClient(base_url=url) as client:
+        answer = await client.post("/write")
+    assert answer.text == "done"
+    assert sum(clock.sleeps) == pytest.approx(60)
+
+
 async def test_quota_counts_per_second():
     """Calls beyond the quota get 429 until the next second begins."""
     clock = FakeClock()
