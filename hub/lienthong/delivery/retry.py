@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn, TypeVar
 
@@ -26,11 +26,14 @@ class Attempts:
         made: Calls made so far.
         counted_failures: Failed calls that use up ``max_attempts``.
         first_failed_at: When the first of these failed; None before.
+        save: Makes the counters durable; awaited after a counted failure, before the wait for the next call. None keeps
+            them in memory only.
     """
 
     made: int = 0
     counted_failures: int = 0
     first_failed_at: datetime | None = None
+    save: Callable[["Attempts"], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
 
 
 def wait_for(failures: int, policy: RetryPolicy, chance: float) -> float:
@@ -107,6 +110,7 @@ class Retrier:
             retry=run.is_repeated,
             stop=run.is_over,
             wait=run.next_wait,
+            before_sleep=run.keep,
             retry_error_callback=run.give_up,
         )
         return await retrying(attempt), run.attempts.made
@@ -117,7 +121,8 @@ class _Run:
         self._policy = policy
         self._clock = clock
         self._chance = chance
-        self._failures = 0
+        # A restart in the middle of a long backoff goes on with long waits.
+        self._failures = attempts.counted_failures
         self._expired_tokens = 0
         self.attempts = attempts
 
@@ -153,6 +158,10 @@ class _Run:
         else:
             wait = wait_for(self._failures, self._policy, self._chance.random())
         return min(wait, self._left_seconds()) if exhausts(error) else wait
+
+    async def keep(self, state: tenacity.RetryCallState) -> None:
+        if self.attempts.save is not None and exhausts(_error_of(state)):
+            await self.attempts.save(self.attempts)
 
     def give_up(self, state: tenacity.RetryCallState) -> NoReturn:
         error = _error_of(state)

@@ -7,7 +7,6 @@ import orjson
 
 from lienthong.connector import CallContext, Sink
 from lienthong.delivery.effect import effect_key
-from lienthong.delivery.retry import Attempts
 from lienthong.errors import OutcomeUnknownError, RecordError, ScopeError
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import DeliverStep, Pipeline
@@ -101,7 +100,7 @@ class Deliver:
         event, _, data = item.decoded()
         effect = effect_key(self._pipeline.name, self._step.connector, event.source, event.id)
         context = call_context(self._pipeline, self._step, item, effect)
-        attempts = Attempts()
+        attempts = item.attempts
 
         async def once(mine: CallContext) -> Outcome:
             return await self._sink.deliver(event, data, mine)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from lienthong.delivery.retry import Attempts
 from lienthong.envelope import Event, from_kafka
 from lienthong.errors import RecordError
 from lienthong.outcome import Outcome
@@ -26,6 +27,7 @@ class Item:
         spec: Schema of the record; None if it could not be decoded.
         data: Parsed bytes; None if it could not be decoded.
         error: Why it could not be decoded.
+        attempts: Counts calls; what an earlier worker counted is in it.
     """
 
     record: Record
@@ -34,6 +36,7 @@ class Item:
     spec: SchemaSpec | None = None
     data: BaseModel | None = field(default=None, repr=False)
     error: RecordError | None = None
+    attempts: Attempts = field(default_factory=Attempts, repr=False)
 
     @property
     def key(self) -> str:

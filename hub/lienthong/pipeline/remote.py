@@ -20,6 +20,7 @@ from lienthong.observability.metrics import Metrics
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
+from lienthong.pipeline.failure_counts import FailureCounts
 from lienthong.pipeline.item import Handled, Item, decode
 from lienthong.pipeline.key_state import KeyState, KeyStates, encode, mark_of
 from lienthong.pipeline.messages import to_record
@@ -76,13 +77,14 @@ class RemoteEngine:
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._parked = ParkedState()
         self._states = KeyStates()
+        self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self._review = ReviewFlow(pipeline, self._parked, clock)
         self._settler = Settler(pipeline.name, pipeline.names.receipts, producer, clock, metrics)
+        self._counts = FailureCounts(self._state_topic, self._states, producer, self._settler.wait_idle)
         self._lanes: LaneDispatcher[Item | Command] = LaneDispatcher(
             self._handle, clock, max_in_flight=policy.max_in_flight, max_queued=policy.max_unsettled
         )
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
-        self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self._tasks: list[asyncio.Task[None]] = []
         self._commands: set[asyncio.Task[None]] = set()
         self._is_draining = False
@@ -222,6 +224,7 @@ class RemoteEngine:
         self, item: Item, work: Callable[[Item, KeyState], Awaitable[Handled]], *, opens_review: bool = True
     ) -> Handled:
         state = self._states.get(item.record.partition, item.record.key or b"")
+        self._counts.attach(item)
         try:
             return await work(item, state)
         except ReviewRequired as signal:
@@ -244,7 +247,7 @@ class RemoteEngine:
             pipeline=self._pipeline.name,
             stage=("decode" if isinstance(error, DecodeError) else "validate") if undecoded else "sink_write",
             error=error,
-            first_failed_at=self._clock.now(),
+            first_failed_at=item.attempts.first_failed_at or self._clock.now(),
             attempts=error.attempts,
             connector=getattr(step, "connector", ""),
             max_bytes=self._max_dead_letter_bytes,
@@ -256,16 +259,16 @@ class RemoteEngine:
         self, item: Item, handled: Handled, assignment: Assignment | None, after: Sequence[OutgoingRecord] = ()
     ) -> "asyncio.Future[None]":
         record = item.record
-        records = handled.records
-        if handled.state is not None and record.key is not None:
-            self._states.put(record.partition, record.key, handled.state)
-            records = [*records, encode(self._state_topic, record.partition, record.key, handled.state)]
+        state = self._counts.after(item, handled)
+        if state is not None:
+            self._states.put(record.partition, record.key or b"", state)
         return self._settler.add(
             Place(record.topic, record.partition),
             _receipt(item, handled),
-            [*records, *after],
+            [*handled.records, *after],
             assignment,
             record.timestamp_ms,
+            None if state is None else encode(self._state_topic, record.partition, record.key or b"", state),
         )
 
     def _finish_late(self, item: Item, handled: Handled) -> None:

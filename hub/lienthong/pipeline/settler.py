@@ -13,7 +13,7 @@ from lienthong.transport.assignment import Assignment
 
 
 class _Entry:
-    __slots__ = ("assignment", "done", "place", "receipt", "records", "timestamp_ms")
+    __slots__ = ("assignment", "done", "place", "receipt", "records", "state", "timestamp_ms")
 
     def __init__(
         self,
@@ -22,12 +22,14 @@ class _Entry:
         records: Sequence[OutgoingRecord],
         assignment: Assignment | None,
         timestamp_ms: int,
+        state: OutgoingRecord | None,
     ) -> None:
         self.place = place
         self.receipt = receipt
         self.records = records
         self.assignment = assignment
         self.timestamp_ms = timestamp_ms
+        self.state = state
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -42,7 +44,8 @@ class Settler:
         metrics: What operators see.
 
     Delivery:
-        Records of an outcome are acknowledged before its receipt is written, and the receipt before the offset settles.
+        Records of an outcome are acknowledged before its receipt and the state of its key are written, and both before
+        the offset settles.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Settler:
         records: Sequence[OutgoingRecord] = (),
         assignment: Assignment | None = None,
         timestamp_ms: int = -1,
+        state: OutgoingRecord | None = None,
     ) -> "asyncio.Future[None]":
         """Note an outcome.
 
@@ -73,11 +77,13 @@ class Settler:
             records: Written before the receipt, in this order.
             assignment: Where the offset settles; None if it settled before.
             timestamp_ms: Kafka timestamp of the record, for its latency.
+            state: What is known of the key now. It is written only when the records are acknowledged: a state that says
+                "done" beside a record that was never written would lose that record at the next crash.
 
         Returns:
             Done when the outcome is durable; cancelled when Kafka refused it.
         """
-        entry = _Entry(place, receipt, records, assignment, timestamp_ms)
+        entry = _Entry(place, receipt, records, assignment, timestamp_ms, state)
         self._waiting.append(entry)
         self._last = entry.done
         self._has_work.set()
@@ -113,7 +119,8 @@ class Settler:
         for entry in entries:
             by_place[entry.place].append(entry.receipt)
         await self._producer.send(
-            [
+            [entry.state for entry in entries if entry.state is not None]
+            + [
                 record
                 for place, rows in by_place.items()
                 for record in encode_all(

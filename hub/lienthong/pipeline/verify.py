@@ -8,7 +8,6 @@ from lienthong.access_log import AccessEntry, AccessPhase, encode
 from lienthong.clock import Clock
 from lienthong.connector import CallContext, Lookup
 from lienthong.delivery.effect import effect_key
-from lienthong.delivery.retry import Attempts
 from lienthong.envelope import JSON_TYPE, SPEC_VERSION, Event, to_kafka
 from lienthong.errors import LienthongError, RecordError, ScopeError
 from lienthong.kafka.producer import AcknowledgedProducer
@@ -121,7 +120,7 @@ class Verify:
 
     async def _ask(self, item: Item, query: Any, effect: str, mark: str) -> tuple[Answer, int, list[str]]:
         context = call_context(self._pipeline, self._step, item, effect)
-        attempts = Attempts()
+        attempts = item.attempts
 
         async def once(mine: CallContext) -> Answer:
             await self._log(mine, mark, AccessPhase.INTENT)

@@ -104,3 +104,19 @@ async def test_an_outcome_without_assignment_writes_its_receipt_only(settler, pr
     """A parked record was settled when it was parked."""
     await settler.add(bench.assignment.place, _receipt(7))
     assert producer.log == ["write receipts"]
+
+
+async def test_a_state_is_written_after_the_records_that_it_stands_for(settler, producer, bench) -> None:
+    """A state that says "asked" beside an answer that was never written would lose the answer at a crash."""
+    producer.is_held = True
+    bench.assignment.deliver([0])
+    answer = OutgoingRecord("hue.verified.dossier", b"key", b"{}", [])
+    settler.add(bench.assignment.place, _receipt(0), [answer], bench.assignment, state=_record("key"))
+    await _turns()
+    producer.acknowledge()
+    assert producer.log == ["write verified.dossier"]
+    await _turns()
+    producer.acknowledge()
+    await _turns()
+    assert producer.log == ["write verified.dossier", "write state.deliver", "write receipts"]
+    assert bench.assignment.position == 1
