@@ -18,11 +18,11 @@ LienthongError
 ├── RetriableError              about this moment: back off, then the same call again
 │   ├── TargetUnavailableError  timeout, refused connection, 5xx, maintenance
 │   ├── RateLimitedError        429 or quota
-│   ├── CircuitOpenError
 │   ├── TokenExpiredError       refresh, then once more
 │   └── BrokerUnavailableError
 ├── ScopeError                  about a procedure or an officer: park what it touches
 ├── TargetConfigurationError    credentials, certificate or agreement refused: pause the pipeline
+│   └── TargetSuspendedError    cut off by the other side: not even probes until somebody restarts the worker
 ├── OutcomeUnknownError         the effect may have happened: query the target or send to review
 └── FatalError                  about the pipeline: stop it, commit nothing further; exit 70
     ├── DeadLetterWriteError
@@ -192,12 +192,6 @@ class RateLimitedError(RetriableError):
     code = "rate_limited"
 
 
-class CircuitOpenError(RetriableError):
-    """The circuit breaker of the target is open; no call was made."""
-
-    code = "circuit_open"
-
-
 class TokenExpiredError(RetriableError):
     """The session or token is no longer valid: refresh it, then call once more."""
 
@@ -232,6 +226,12 @@ class TargetConfigurationError(LienthongError):
     """The target refuses our credentials, certificate or agreement: the pipeline pauses."""
 
     code = "target_configuration"
+
+
+class TargetSuspendedError(TargetConfigurationError):
+    """The other side has cut us off; a call that is not agreed on with it makes things worse."""
+
+    code = "target_suspended"
 
 
 class OutcomeUnknownError(LienthongError):

@@ -29,7 +29,6 @@ ENGINE: Mapping[type[errors.LienthongError], str] = {
     errors.TargetUnavailableError: "Called again for as long as it takes; uses up no attempts. After "
     "`circuit.failures` in a row the circuit opens. Nothing becomes a dead letter.",
     errors.RateLimitedError: "The circuit opens at once, for the time that the target asked for; uses up no attempts.",
-    errors.CircuitOpenError: "The record waits for the next probe; uses up no attempts.",
     errors.TokenExpiredError: "Called again at once with a new token, then with backoff. After "
     "`retry.max_token_refreshes` in a row it is a `TargetConfigurationError`.",
     errors.BrokerUnavailableError: "A pipeline's writes wait for Kafka without limit; what fails all the same ends the "
@@ -37,8 +36,11 @@ ENGINE: Mapping[type[errors.LienthongError], str] = {
     "`Retry-After`. The ledger waits and tries again.",
     errors.ScopeError: "The record waits for an official (`review`), and every later record of its key behind it. "
     "All other keys go on.",
-    errors.TargetConfigurationError: "The pipeline stays alive and makes one probe every 30 seconds until credentials "
-    "or agreement are mended. Nothing becomes a dead letter.",
+    errors.TargetConfigurationError: "The circuit opens at once and the alert `target_configuration` is raised. The "
+    "pipeline stays alive and makes one probe after `circuit.config_probe_interval`, then ever more rarely, until "
+    "credentials or agreement are mended. Nothing becomes a dead letter.",
+    errors.TargetSuspendedError: "No further call, not even a probe, until the worker is started again; the alert "
+    "`target_suspended` is raised. Nothing becomes a dead letter.",
     errors.OutcomeUnknownError: "The record waits for an official (`review`) with `repeat_possible`, and every later "
     "record of its key behind it. A connector that can ask its target raises this only when the answer stays unknown.",
     errors.FatalError: "The process ends with exit code 70 and commits nothing further; what is not settled is read "

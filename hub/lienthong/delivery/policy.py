@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from lienthong.config.models import Settings
 from lienthong.errors import (
     BrokerUnavailableError,
-    CircuitOpenError,
     RateLimitedError,
     RecordError,
     RetriableError,
@@ -111,6 +110,9 @@ class CircuitPolicy(Settings):
         max_interval: Longest wait between two probes that the policy itself chooses.
         multiplier: Factor between one wait and the next.
         retry_after_cap: Longest wait that a target can ask for.
+        config_probe_interval: Wait before the first probe of a target that refuses our credentials, certificate or
+            agreement; later waits grow by ``multiplier``.
+        config_probe_max_interval: Longest of these waits.
     """
 
     failures: int = Field(default=5, ge=1)
@@ -118,11 +120,15 @@ class CircuitPolicy(Settings):
     max_interval: Duration = 60.0
     multiplier: float = Field(default=2.0, ge=1.0, le=10.0)
     retry_after_cap: Duration = 3600.0
+    config_probe_interval: Duration = 30.0
+    config_probe_max_interval: Duration = 300.0
 
     @model_validator(mode="after")
     def _check(self) -> "CircuitPolicy":
-        if self.initial_interval <= 0:
-            raise ValueError("initial_interval must be more than 0: a probe without wait is a storm")
+        if self.initial_interval <= 0 or self.config_probe_interval <= 0:
+            raise ValueError("initial_interval and config_probe_interval must be more than 0: probes would be a storm")
+        if self.config_probe_max_interval < self.config_probe_interval:
+            raise ValueError("config_probe_max_interval must not be shorter than config_probe_interval")
         if self.max_interval < self.initial_interval:
             raise ValueError("max_interval must not be shorter than initial_interval")
         return self
@@ -137,7 +143,7 @@ class FailureClass(StrEnum):
     CONFIG = "config"
 
 
-_TARGET = (TargetUnavailableError, RateLimitedError, CircuitOpenError, BrokerUnavailableError)
+_TARGET = (TargetUnavailableError, RateLimitedError, BrokerUnavailableError)
 _CLASSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], FailureClass], ...] = (
     (RecordError, FailureClass.RECORD),
     (_TARGET, FailureClass.TARGET),

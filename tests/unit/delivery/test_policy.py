@@ -86,7 +86,6 @@ def _example(kind):
         (errors.RetriableError, FailureClass.RECORD, True),
         (errors.TargetUnavailableError, FailureClass.TARGET, False),
         (errors.RateLimitedError, FailureClass.TARGET, False),
-        (errors.CircuitOpenError, FailureClass.TARGET, False),
         (errors.BrokerUnavailableError, FailureClass.TARGET, False),
         (errors.TokenExpiredError, FailureClass.CONFIG, False),
         (errors.TargetConfigurationError, FailureClass.CONFIG, False),
