@@ -20,6 +20,8 @@ COMMANDS = {
     "schemas": "lienthong.cli.schemas:schemas",
     "pipelines": "lienthong.cli.pipelines:pipelines",
     "review": "lienthong.cli.review:review",
+    "dlq": "lienthong.cli.dead_letters:dlq",
+    "scope": "lienthong.cli.scopes:scope",
     "simulate": "lienthong.cli.simulate:simulate",
     "gateway": "lienthong.cli.gateway:gateway",
     "issuer": "lienthong.cli.gateway:issuer",

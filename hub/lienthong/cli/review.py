@@ -1,13 +1,13 @@
 """The command ``review``: officials see what waits for a decision, and decide."""
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lienthong.cli.topic_access import read_topics, send
 from lienthong.config.loader import load
 from lienthong.config.models import HubSettings
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from lienthong.delivery.command import Action
     from lienthong.delivery.review_desk import ReviewDesk
     from lienthong.delivery.review_record import Review
-    from lienthong.record import OutgoingRecord, Record
 
 _CLIENT_ID = "lienthong-review"
 _PIPE_COLUMNS = 300
@@ -66,7 +65,7 @@ def show(
     settings = load(config_file)
     desk = _desk(settings)
     found = desk.find(identifier)
-    value = asyncio.run(_reveal(settings, desk, found, actor, purpose, legal_basis)) if reveal else None
+    value = _reveal(settings, desk, found, actor, purpose, legal_basis) if reveal else None
     for title, text in _lines(desk, found):
         click.echo(f"{title}: {text}")
     if value is not None:
@@ -134,22 +133,22 @@ def _decide(
     desk = _desk(settings)
     found = desk.find(identifier)
     command = desk.decide(found, action, actor=actor, reason=reason, corrected=corrected)
-    asyncio.run(_send(settings, [command]))
+    send(settings, _CLIENT_ID, [command])
     click.echo(
         f"đã ghi quyết định cho {found.id}; luồng {found.pipeline} sẽ thực hiện (decision {action.value} written)"
     )
 
 
-async def _reveal(
+def _reveal(
     settings: HubSettings, desk: "ReviewDesk", found: "Review", actor: str, purpose: str, legal_basis: str
 ) -> bytes:
     from lienthong.pipeline.compose import hash_key
 
     intent = desk.access(found, actor=actor, purpose=purpose, legal_basis=legal_basis, secret=hash_key(settings))
     # Both are acknowledged before anything is shown: no entry, no look.
-    await _send(settings, [desk.access_record(intent)])
+    send(settings, _CLIENT_ID, [desk.access_record(intent)])
     value = desk.reveal(found)
-    await _send(settings, [desk.access_record(desk.seen(intent, value))])
+    send(settings, _CLIENT_ID, [desk.access_record(desk.seen(intent, value))])
     return value
 
 
@@ -165,29 +164,7 @@ def _desk(settings: HubSettings) -> "ReviewDesk":
     names = TopicNames(settings.province)
     path = settings.secrets.subject_keys_file
     codec = RecordCodec(FileKeyProvider(path, clock) if path is not None else None, enabled=False)
-    return ReviewDesk(_records(settings, names.review), names, codec, SchemaRegistry.installed(), clock)
-
-
-def _records(settings: HubSettings, topic: str) -> "Iterator[Record]":
-    from lienthong.kafka.cluster import ClusterView
-    from lienthong.kafka.settings import client_configuration
-
-    view = ClusterView(client_configuration(settings.kafka, _CLIENT_ID))
-    starts, ends = view.beginning_offsets([topic]), view.end_offsets([topic])
-    with view.reader(starts, ends=ends, is_expiry_fatal=False) as reader:
-        for records in reader.batches():
-            yield from records
-
-
-async def _send(settings: HubSettings, records: "Sequence[OutgoingRecord]") -> None:
-    from lienthong.kafka.producer import AcknowledgedProducer
-
-    producer = AcknowledgedProducer(settings.kafka, client_id=_CLIENT_ID)
-    await producer.start()
-    try:
-        await producer.send(records)
-    finally:
-        await producer.stop()
+    return ReviewDesk(read_topics(settings, _CLIENT_ID, names.review), names, codec, SchemaRegistry.installed(), clock)
 
 
 def _reason_text(reason: str) -> str:

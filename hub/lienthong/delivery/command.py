@@ -54,10 +54,11 @@ class Command:
         key: Key of the record.
         key_id: Encryption key of the value; empty if it is not encrypted.
         value: The corrected or replayed value; None for other actions and for a replayed tombstone.
-        headers: Headers of the replayed record in its source topic; empty for other actions.
+        headers: Headers of the replayed or discarded record in its source topic; empty for other actions.
         timestamp_ms: Kafka timestamp of the replayed record in its source topic; -1 for other actions.
-        scope: What a release lets go on, as ``target|kind|value``; empty for other actions. A scope may be an officer,
-            so it is in the value of the command and never in a header or a log.
+        scope: What a release lets go on, as ``target|kind|hash``; empty for other actions.
+        dead_letter_offset: Newest dead letter of the record that the decision answers, by its offset in its partition
+            of ``deadletters.<pipeline>``; -1 for other actions. A record that died again later is open again.
     """
 
     action: Action
@@ -74,7 +75,8 @@ class Command:
     value: bytes | None = field(default=None, repr=False)
     headers: Headers = field(default_factory=list, repr=False)
     timestamp_ms: int = -1
-    scope: str = field(default="", repr=False)
+    scope: str = ""
+    dead_letter_offset: int = -1
 
 
 def to_command(command: Command, topic: str) -> OutgoingRecord:
@@ -115,6 +117,7 @@ def to_command(command: Command, topic: str) -> OutgoingRecord:
             "headers": [[name, _text(raw)] for name, raw in command.headers],
             "timestamp_ms": command.timestamp_ms,
             "scope": command.scope,
+            "dead_letter_offset": command.dead_letter_offset,
         }
     )
     headers: Headers = [("content-type", _CONTENT_TYPE)]
@@ -155,6 +158,7 @@ def parse_command(record: Record) -> Command:
             headers=[(name, text.encode("latin-1")) for name, text in document.get("headers", [])],
             timestamp_ms=int(document.get("timestamp_ms", -1)),
             scope=document.get("scope", ""),
+            dead_letter_offset=int(document.get("dead_letter_offset", -1)),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DecodeError("the record is no command", reason="command") from error

@@ -39,6 +39,7 @@ class DeadLetter:
         first_failed_at: When it failed first.
         detail: What happened, or ``field:rule`` pairs.
         dataschema: Schema and version, which a replay starts from; empty if unknown.
+        timestamp_ms: Kafka timestamp of the record at its place; -1 if unknown.
         truncated: Whether the value was too large to be kept; it is at its origin as long as that topic keeps it.
         value_sha256: Hexadecimal hash of the value that was not kept; empty otherwise.
         value_bytes: Size of the value as it was.
@@ -61,12 +62,18 @@ class DeadLetter:
     first_failed_at: datetime
     detail: str
     dataschema: str
+    timestamp_ms: int
     truncated: bool
     value_sha256: str
     value_bytes: int
     key: bytes | None = field(repr=False)
     headers: Headers = field(repr=False)
     value: bytes | None = field(repr=False)
+
+    @property
+    def record_key(self) -> bytes | None:
+        """Key of the record itself; None if it had none that may be kept."""
+        return None if self.key == self.id.encode() else self.key
 
 
 def dead_letter_id(pipeline: str, record: Record) -> str:
@@ -127,6 +134,7 @@ def to_dead_letter(
         "first-failed-at": first_failed_at.isoformat(),
         "detail": _detail(error),
         "dataschema": dataschema or _text(origin, "ce_dataschema"),
+        "timestamp-ms": str(record.timestamp_ms) if record.timestamp_ms >= 0 else "",
     }
     headers: Headers = [*origin, *((PREFIX + name, text.encode()) for name, text in found.items() if text)]
     key = safe_key(record.key) or letter_id.encode()
@@ -169,6 +177,7 @@ def parse(record: Record) -> DeadLetter:
             first_failed_at=datetime.fromisoformat(found["first-failed-at"]),
             detail=found.get("detail", ""),
             dataschema=found.get("dataschema", ""),
+            timestamp_ms=int(found.get("timestamp-ms", "-1")),
             truncated=found.get("truncated") == "true",
             value_sha256=found.get("value-sha256", ""),
             value_bytes=int(found.get("value-bytes", len(record.value or b""))),

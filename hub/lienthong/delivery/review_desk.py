@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -145,9 +145,7 @@ class ReviewDesk:
             intent: What :meth:`access` returned.
             value: The plain value; only names of its fields are kept.
         """
-        # What does not look like a field name may be data.
-        fields = tuple(name for name in _fields(value) if name.isascii() and name.isidentifier())
-        return replace(intent, phase=AccessPhase.RESULT, at=self._clock.now(), fields=fields, result="shown")
+        return seen(intent, value, self._clock.now())
 
     def access_record(self, entry: AccessEntry) -> OutgoingRecord:
         """Return the Kafka record of an access-log entry.
@@ -216,6 +214,19 @@ def dossier_code(review: Review) -> str:
         review: An open review.
     """
     return (review.record.header("ce_dossiercode") or review.record.key or b"").decode(errors="replace")
+
+
+def seen(intent: AccessEntry, value: bytes, at: datetime) -> AccessEntry:
+    """Return the access-log result of a look at a value.
+
+    Args:
+        intent: The entry that was written before.
+        value: The plain value; only names of its fields are kept.
+        at: When, aware.
+    """
+    # What does not look like a field name may be data.
+    fields = tuple(name for name in _fields(value) if name.isascii() and name.isidentifier())
+    return replace(intent, phase=AccessPhase.RESULT, at=at, fields=fields, result="shown")
 
 
 def _fields(value: bytes) -> list[str]:

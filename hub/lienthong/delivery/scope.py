@@ -45,7 +45,7 @@ def scope_of(target: str, kind: str, value: str, secret: bytes) -> Scope:
         value: The procedure's code, the officer's opaque id or the agreement's number, as the connector told it.
         secret: The hub's key, the same for all workers and operators.
     """
-    text = "\x00".join(("scope", target, kind, value))
+    text = f"scope\x00{target}\x00{kind}\x00{value}"
     return Scope(target, kind, hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()[:_HASH_CHARACTERS])
 
 

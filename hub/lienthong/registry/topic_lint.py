@@ -256,13 +256,32 @@ def _must_exceed(topic: Topic, catalogue: TopicCatalogue) -> list[Topic]:
     if topic.kind is TopicKind.REVIEW:
         return [other for other in catalogue if other.kind in {TopicKind.RECORDS, TopicKind.VERIFIED}]
     if topic.kind in _ASIDE and topic.pipeline:
-        return [
+        sources = [
             source
             for pipeline in catalogue.pipelines
             if pipeline.name == topic.pipeline
             for source in catalogue.sources(pipeline)
         ]
+        return [*sources, *_answered(topic, catalogue)]
     return []
+
+
+def _answered(topic: Topic, catalogue: TopicCatalogue) -> list[Topic]:
+    """Return the dead letters that commands in a topic answer."""
+    if topic.kind is not TopicKind.REPLAY:
+        return []
+    return [each for each in catalogue.of_pipeline(topic.pipeline) if each.kind is TopicKind.DEADLETTERS]
+
+
+def _decisions(catalogue: TopicCatalogue) -> _Found:
+    for topic in catalogue:
+        for letters in _answered(topic, catalogue):
+            if (topic.retention_days or 0) <= (letters.retention_days or 0):
+                yield TopicFinding(
+                    topic.name,
+                    TopicLintCode.RETENTION_TOO_SHORT,
+                    f"keep it longer than {letters.name} ({letters.retention_days} days), or decided letters look open",
+                )
 
 
 def _partitions(catalogue: TopicCatalogue) -> _Found:
@@ -291,4 +310,10 @@ def _pipelines(catalogue: TopicCatalogue) -> _Found:
 
 
 _TOPIC_RULES: tuple[Callable[[Topic], _Found], ...] = (_name, _owner, _key, _retention, _protection)
-_CATALOGUE_RULES: tuple[Callable[[TopicCatalogue], _Found], ...] = (_duplicates, _sizes, _partitions, _pipelines)
+_CATALOGUE_RULES: tuple[Callable[[TopicCatalogue], _Found], ...] = (
+    _duplicates,
+    _sizes,
+    _decisions,
+    _partitions,
+    _pipelines,
+)

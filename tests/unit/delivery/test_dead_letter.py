@@ -60,7 +60,7 @@ def test_header_names_are_the_documented_ones():
         f"lt-error-{name}"
         for name in (
             "id", "topic", "partition", "offset", "pipeline", "connector", "stage", "code", "type", "reason",
-            "attempts", "first-failed-at", "detail", "dataschema",
+            "attempts", "first-failed-at", "detail", "dataschema", "timestamp-ms",
         )
     }  # fmt: skip
 

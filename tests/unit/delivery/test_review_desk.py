@@ -219,11 +219,11 @@ def run(monkeypatch, desk, tmp_path):
     monkeypatch.setattr(command_line, "_desk", lambda _settings: desk)
     written: list[Any] = []
 
-    async def send(_settings, records):
+    def send(_settings, _client_id, records):
         """Keep what is written."""
         written.extend(records)
 
-    monkeypatch.setattr(command_line, "_send", send)
+    monkeypatch.setattr(command_line, "send", send)
 
     def invoke(*arguments):
         result = CliRunner().invoke(command_line.review, arguments, obj=None)
