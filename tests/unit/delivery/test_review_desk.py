@@ -273,11 +273,11 @@ def test_the_value_is_shown_after_the_access_log(run, review):
 def test_without_access_log_there_is_no_look(run, review, monkeypatch):
     """When Kafka does not acknowledge the intent, nothing is shown."""
 
-    async def refuse(_settings, _records):
+    def refuse(_settings, _client_id, _records):
         """Refuse to write."""
         raise LienthongError("away")
 
-    monkeypatch.setattr(command_line, "_send", refuse)
+    monkeypatch.setattr(command_line, "send", refuse)
     result, _ = run("show", review.id, "--reveal", "--actor", "o", "--purpose", "p", "--legal-basis", "l")
 
     assert isinstance(result.exception, LienthongError)
