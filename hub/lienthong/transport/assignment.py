@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from lienthong.record import Place
 from lienthong.transport import commit_metadata
+from lienthong.transport.membership import Membership
 from lienthong.transport.watermark import Watermark
 
 
@@ -30,12 +31,15 @@ class Assignment:
         place: Topic and partition.
         start: The first offset that this assignment reads.
         metadata: Text of the group's last commit.
+        membership: Tells whether the group still counts on this process; None when nobody watches it.
 
     Delivery:
         After :attr:`is_over` is set nothing that settles here is committed any more; the new owner repeats it.
     """
 
-    def __init__(self, place: Place, start: int, metadata: str | None = None) -> None:
+    def __init__(
+        self, place: Place, start: int, metadata: str | None = None, membership: Membership | None = None
+    ) -> None:
         self.place = place
         self.is_over = False
         #: Set before the pipeline hears of a revocation, so that nothing more of the partition is begun.
@@ -44,6 +48,8 @@ class Assignment:
         self.is_paused = True
         self.end_offset = start
         self.committed = Progress(start, "")
+        self._dropped: int | None = None
+        self._membership = membership
         self._watermark = Watermark(start)
         self._times: deque[tuple[int, int]] = deque()
         self._skip = commit_metadata.decode(start, metadata)
@@ -54,6 +60,23 @@ class Assignment:
     def in_flight(self) -> int:
         """Records that are delivered and not settled."""
         return self._watermark.in_flight
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the process was silent for so long that another worker may own the partition."""
+        return self._membership is not None and self._membership.is_suspect
+
+    def is_window_over(self, records: int) -> bool:
+        """Return whether one record keeps more settled ones than this from being committed.
+
+        Args:
+            records: How many may wait.
+        """
+        # The first count needs no lock and is nearly always enough.
+        if self._watermark.settled <= records:
+            return False
+        with self._lock:
+            return self._watermark.settled_above > records
 
     @property
     def lag(self) -> int:
@@ -120,6 +143,23 @@ class Assignment:
         """
         with self._lock:
             self._watermark.settle_slice(first)
+
+    def drop(self, offset: int) -> None:
+        """Note that records were fetched before the pipeline was ready: they are of an assignment that has ended.
+
+        Args:
+            offset: The first of them.
+        """
+        self._dropped = offset if self._dropped is None else min(offset, self._dropped)
+
+    def has_skipped(self, offset: int) -> bool:
+        """Return whether a dropped record was ours after all and does not come again.
+
+        Args:
+            offset: The first one that is delivered.
+        """
+        dropped, self._dropped = self._dropped, None
+        return dropped is not None and self.position <= dropped < offset
 
     def reached_end(self, offset: int) -> None:
         """Note that the consumer has read everything before an offset.

@@ -6,7 +6,7 @@ seek are switched off, because the watermark decides alone what is committed.
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -99,6 +99,32 @@ class Consumer(FaustConsumer):
             error: What ended the poll thread.
         """
         self.loop.call_soon_threadsafe(self._crash_soon, error)
+
+    def window_full(self, assignment: Assignment, offset: int) -> None:
+        """Take the news of a full window over from the poll thread.
+
+        Args:
+            assignment: The partition.
+            offset: The record that holds its watermark back.
+        """
+        self.loop.call_soon_threadsafe(self._park_soon, assignment, offset)
+
+    def _park_soon(self, assignment: Assignment, offset: int) -> None:
+        listener: PartitionListener | None = getattr(self.app, "partition_listener", None)
+        if listener is not None and not assignment.is_leaving:
+            log.warning("window_full", topic=assignment.place.topic, partition=assignment.place.partition)
+            self.add_future(self._or_crash(listener.on_window_full(assignment, offset), "parking_failed"))
+
+    async def _or_crash(self, work: Awaitable[None], event: str) -> None:
+        failure: Exception | None = None
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker cannot go on
+            failure = error
+        if failure is not None:
+            # Outside the handler, because Faust logs the text of whatever is being handled.
+            log.error(event, error_code=getattr(failure, "code", type(failure).__name__))
+            await self.crash(failure)
 
     def _crash_soon(self, error: BaseException) -> None:
         self.add_future(self.crash(error))

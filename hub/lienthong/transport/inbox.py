@@ -36,6 +36,15 @@ class Inbox(Protocol):
         """
         ...
 
+    def window_full(self, assignment: Assignment, offset: int) -> None:
+        """Say that one record holds back too many that have settled.
+
+        Args:
+            assignment: The partition.
+            offset: The record.
+        """
+        ...
+
     def failed(self, error: BaseException) -> None:
         """Say that the poll thread has ended by an error.
 

@@ -27,6 +27,17 @@ class PartitionListener(Protocol):
         """
         ...
 
+    async def on_window_full(self, assignment: Assignment, offset: int) -> None:
+        """Park the key of a record that holds the watermark back while too many later ones have settled.
+
+        Told again after some seconds while nothing has changed; a pipeline whose target is away may ignore it.
+
+        Args:
+            assignment: The partition.
+            offset: The record that holds it back.
+        """
+        ...
+
 
 class Rebalance:
     """One change of the assignment on its way to the event loop."""

@@ -3,19 +3,21 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from lienthong.errors import BrokerUnavailableError, FatalError, OffsetCommitError
+from lienthong.errors import FatalError, OffsetCommitError
 from lienthong.record import Place
 from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.codes import REBALANCE_CODES, REFUSED_COMMIT_CODES, TRANSIENT_CODES
 from lienthong.transport.inbox import Inbox
+from lienthong.transport.membership import Membership
+from lienthong.transport.starts import StartFinder, without_errors
+from lienthong.transport.window import WindowWatch
 
 log = structlog.get_logger(__name__)
 
@@ -23,11 +25,6 @@ _POLL_SECONDS = 0.05
 _ROOM_SECONDS = 0.002
 _ROOM_WAITS = 100
 _PAUSED_POLL_SECONDS = 0.01
-_BROKER_SECONDS = 10.0
-#: Questions to the broker about a new partition; each may take ``_BROKER_SECONDS``.
-_BROKER_ATTEMPTS = 10
-_BROKER_WAIT_SECONDS = 0.2
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,7 @@ class Limits:
         batch_records: Most records of one fetch.
         outstanding_records: Unsettled records at which fetching pauses.
         partition_records: Unsettled records of one partition at which that partition pauses.
+        window_records: Settled records that one blocking record may hold back; the partition pauses at twice as many.
         commit_interval_seconds: Longest time between a settlement and its commit.
         drain_seconds: Longest wait for records in flight when partitions are revoked.
     """
@@ -45,6 +43,7 @@ class Limits:
     batch_records: int = 2_000
     outstanding_records: int = 20_000
     partition_records: int = 10_000
+    window_records: int = 100_000
     commit_interval_seconds: float = 0.2
     drain_seconds: float = 0.5
 
@@ -87,13 +86,23 @@ class Poller:
         self.commit_failures_total = 0
         self._thread = threading.Thread(target=self._run, name="lienthong-poller", daemon=True)
         self._consumer: Any = None
-        #: When the thread last went round; the watchdog compares it with the time.
-        self.heartbeat = monotonic()
+        self._membership = Membership(configuration, monotonic)
+        self._starts = StartFinder(self._membership, self._stopping)
+        self._windows = WindowWatch(self._limits.window_records, self._limits.partition_records, monotonic)
+        #: Whether the group has told what it gives to this worker, be it nothing.
+        self.has_joined = False
+        #: Whether the library found no broker since the last sign of life.
+        self.is_broker_away = False
 
     @property
     def assignments(self) -> dict[Place, Assignment]:
         """The partitions that this worker owns now."""
         return dict(self._assignments)
+
+    @property
+    def heartbeat(self) -> float:
+        """When the thread last went round; the watchdog compares it with the time."""
+        return self._membership.beat_at
 
     @property
     def is_alive(self) -> bool:
@@ -148,7 +157,7 @@ class Poller:
             self._inbox.failed(self._error)
 
     def _turn(self) -> None:
-        self.heartbeat = self._monotonic()
+        is_sure = self._membership.beat()
         self._wait_for_room()
         paused = self._balance()
         first = self._consumer.poll(_PAUSED_POLL_SECONDS if paused else _POLL_SECONDS)
@@ -156,7 +165,12 @@ class Poller:
             more = self._consumer.consume(self._limits.batch_records - 1, 0.001)
             self._deliver([first, *more])
         if self._monotonic() - self._last_commit >= self._limits.commit_interval_seconds:
-            self._commit(asynchronous=True)
+            if is_sure:
+                self._commit(asynchronous=True)
+            else:
+                self._confirm()
+            for assignment, offset in self._windows.blocking(self._assignments.values()):
+                self._inbox.window_full(assignment, offset)
 
     def _leave(self) -> None:
         if self._consumer is None:
@@ -189,7 +203,12 @@ class Poller:
         pause: list[TopicPartition] = []
         resume: list[TopicPartition] = []
         for place, assignment in self._assignments.items():
-            blocked = not assignment.is_ready or full or assignment.in_flight >= limits.partition_records
+            blocked = (
+                not assignment.is_ready
+                or full
+                or assignment.in_flight >= limits.partition_records
+                or assignment.is_window_over(2 * limits.window_records)
+            )
             if blocked and not assignment.is_paused:
                 assignment.is_paused = True
                 pause.append(TopicPartition(*place))
@@ -220,6 +239,7 @@ class Poller:
             offsets.append(message.offset())
         self._cut(place, run, offsets, slices)
         if slices:
+            self.is_broker_away = False
             self._inbox.slices(slices)
         for message in messages:
             error = message.error()
@@ -230,6 +250,14 @@ class Poller:
         assignment = self._assignments.get(place) if place is not None else None
         if assignment is None or not run:
             return
+        if not assignment.is_ready:
+            # A partition that is not ready is paused: these are of an assignment that ended in this very call.
+            assignment.drop(offsets[0])
+            return
+        if assignment.has_skipped(offsets[0]):
+            raise FatalError(
+                f"records of {assignment.place.topic} were skipped in a rebalance; the restarted worker reads them"
+            )
         known = assignment.deliver(offsets, run[0].timestamp()[1])
         if known is not None:
             run = [message for message, skip in zip(run, known, strict=True) if not skip]
@@ -253,18 +281,25 @@ class Poller:
             )
         if error.fatal() or (error.code() not in TRANSIENT_CODES and not error.retriable()):
             raise FatalError(f"the consumer cannot go on ({error.name()}); check the broker, the topics and the ACLs")
+        self.is_broker_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
         log.warning("broker_unreachable", error_code=error.name())
+
+    def _confirm(self) -> None:
+        """Ask the group by a commit whether it still counts on this process, after a long silence."""
+        self._last_commit = self._monotonic()
+        offsets = self._uncommitted(self._assignments, everything=True)
+        if offsets:
+            try:
+                results = without_errors(self._consumer.commit(offsets=offsets, asynchronous=False))
+            except KafkaException as error:
+                log.warning("membership_unsure", error_code=error.args[0].name())
+                return
+            self._on_commit(None, results)
+        self._membership.confirm()
 
     def _commit(self, *, asynchronous: bool, places: Sequence[Place] | None = None) -> None:
         self._last_commit = self._monotonic()
-        offsets = []
-        for place in places if places is not None else list(self._assignments):
-            assignment = self._assignments.get(place)
-            if assignment is None or assignment.is_over:
-                continue
-            progress = assignment.progress()
-            if progress != assignment.committed:
-                offsets.append(TopicPartition(*place, progress.offset, progress.metadata))
+        offsets = self._uncommitted(self._assignments if places is None else places)
         if not offsets:
             return
         try:
@@ -275,10 +310,22 @@ class Poller:
         if not asynchronous:
             self._on_commit(None, results)
 
+    def _uncommitted(self, places: Iterable[Place], *, everything: bool = False) -> list[TopicPartition]:
+        offsets = []
+        for place in places:
+            assignment = self._assignments.get(place)
+            if assignment is None or assignment.is_over:
+                continue
+            progress = assignment.progress()
+            if everything or progress != assignment.committed:
+                offsets.append(TopicPartition(*place, progress.offset, progress.metadata))
+        return offsets
+
     def _on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
         for result in partitions:
             problem = result.error or error
             if problem is None:
+                self.is_broker_away = False
                 assignment = self._assignments.get(Place(result.topic, result.partition))
                 if assignment is not None:
                     assignment.committed = assignment.committed._replace(
@@ -296,7 +343,8 @@ class Poller:
 
     def _on_assign(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
-            new = self._starts(consumer, partitions) if partitions else []
+            self.has_joined = True
+            new = self._starts.find(consumer, partitions) if partitions else []
             consumer.incremental_assign([start for _, start in new])
             if new:
                 consumer.pause([TopicPartition(start.topic, start.partition) for _, start in new])
@@ -304,34 +352,6 @@ class Poller:
             self._inbox.assigned([assignment for assignment, _ in new])
         except BaseException as error:  # noqa: BLE001 - librdkafka would swallow it and the thread die silently
             self._error = self._error or error
-
-    def _starts(self, consumer: Any, partitions: Sequence[TopicPartition]) -> list[tuple[Assignment, TopicPartition]]:
-        found = []
-        for committed in self._ask(lambda: _without_errors(consumer.committed(list(partitions), _BROKER_SECONDS))):
-            start = committed.offset
-            if start < 0:
-                beginning = TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
-                start = self._ask(partial(_low_offset, consumer, beginning))
-            place = Place(committed.topic, committed.partition)
-            assignment = Assignment(place, start, committed.metadata)
-            found.append((assignment, TopicPartition(*place, start)))
-        return found
-
-    def _ask(self, question: Callable[[], T]) -> T:
-        """Ask the broker, again while it only is away: a rebalance often comes with a broker that restarts."""
-        for attempt in range(_BROKER_ATTEMPTS):
-            try:
-                return question()
-            except KafkaException as error:
-                problem: KafkaError = error.args[0]
-                if problem.code() not in TRANSIENT_CODES | REBALANCE_CODES:
-                    raise FatalError(
-                        f"the committed offset cannot be read ({problem.name()}); check the group's ACLs"
-                    ) from error
-                log.warning("broker_unreachable", error_code=problem.name(), attempt=attempt + 1)
-                if self._stopping.wait(_BROKER_WAIT_SECONDS):
-                    break
-        raise BrokerUnavailableError("the broker does not tell where the group stands; check the broker")
 
     def _on_revoke(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
@@ -362,15 +382,3 @@ class Poller:
         for assignment in leaving:
             assignment.is_over = True
             self._assignments.pop(assignment.place, None)
-
-
-def _without_errors(answers: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
-    for answer in answers:
-        if answer.error is not None:
-            raise KafkaException(answer.error)
-    return answers
-
-
-def _low_offset(consumer: Any, partition: TopicPartition) -> int:
-    low, _ = consumer.get_watermark_offsets(partition, _BROKER_SECONDS)
-    return int(low)

@@ -10,11 +10,12 @@ _MERGE_AFTER = 64
 class _Slice:
     """Offsets that were delivered together; ``open`` is None until one of them settles alone."""
 
-    __slots__ = ("offsets", "open")
+    __slots__ = ("offsets", "open", "size")
 
     def __init__(self, offsets: Sequence[int], opened: set[int] | None = None) -> None:
         self.offsets = offsets
         self.open = opened
+        self.size = len(offsets)
 
     @property
     def is_settled(self) -> bool:
@@ -35,13 +36,14 @@ class Watermark:
         ``position`` never passes an offset that was delivered and is not settled.
     """
 
-    __slots__ = ("_merge_at", "_reached", "_slices", "_start", "in_flight")
+    __slots__ = ("_held", "_merge_at", "_reached", "_slices", "_start", "in_flight")
 
     def __init__(self, committed: int) -> None:
         self._start = committed
         self._slices: deque[_Slice] = deque()
         self._reached = committed
         self._merge_at = _MERGE_AFTER
+        self._held = 0
         #: Records that are delivered and not settled.
         self.in_flight = 0
 
@@ -67,6 +69,20 @@ class Watermark:
         return None if self.is_idle else self.position
 
     @property
+    def settled(self) -> int:
+        """Settled records of slices that are not settled as a whole; never less than :attr:`settled_above`."""
+        return self._held - self.in_flight
+
+    @property
+    def settled_above(self) -> int:
+        """Settled records that a blocking one keeps from being committed."""
+        below = 0
+        if self._slices and self._slices[0].open is not None:
+            first = self._slices[0]
+            below = first.offsets.index(self.position)
+        return self.settled - below
+
+    @property
     def end(self) -> int:
         """The offset after everything that was delivered or is known to be a gap."""
         delivered = self._slices[-1].offsets[-1] + 1 if self._slices else self._start
@@ -87,6 +103,7 @@ class Watermark:
         if offsets[0] <= last:
             raise ValueError("an offset was delivered twice in one assignment")
         self._slices.append(_Slice(offsets))
+        self._held += len(offsets)
         self.in_flight += len(offsets)
 
     def settle(self, offsets: Iterable[int]) -> None:
@@ -164,7 +181,9 @@ class Watermark:
     def _advance(self) -> None:
         slices = self._slices
         while slices and slices[0].is_settled:
-            self._start = slices.popleft().offsets[-1] + 1
+            first = slices.popleft()
+            self._start = first.offsets[-1] + 1
+            self._held -= first.size
         if not slices:
             self._start = max(self._start, self._reached)
         elif len(slices) > self._merge_at:
@@ -179,6 +198,7 @@ class Watermark:
         for delivered in self._slices:
             if merged and merged[-1].is_settled and delivered.is_settled:
                 merged[-1].offsets = (merged[-1].offsets[0], delivered.offsets[-1])
+                merged[-1].size += delivered.size
             else:
                 merged.append(delivered)
         self._slices = merged

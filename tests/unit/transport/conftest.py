@@ -160,6 +160,7 @@ class RecordingInbox:
     gone: list[tuple[list[Assignment], bool]] = field(default_factory=list)
     received: list[Slice] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
+    full: list[tuple[Assignment, int]] = field(default_factory=list)
     on_revoke: Callable[[Sequence[Assignment]], bool] = lambda _: True
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:
@@ -175,6 +176,10 @@ class RecordingInbox:
     def slices(self, slices: Sequence[Slice]) -> None:
         """Take records."""
         self.received += slices
+
+    def window_full(self, assignment: Assignment, offset: int) -> None:
+        """Take the news of a full window."""
+        self.full.append((assignment, offset))
 
     def failed(self, error: BaseException) -> None:
         """Take the end."""

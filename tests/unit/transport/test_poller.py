@@ -328,13 +328,21 @@ def test_a_broker_that_is_away_during_an_assignment_is_asked_again(rig, monkeypa
     assert len(asked) == 1
 
 
-def test_a_broker_that_stays_away_during_an_assignment_ends_the_worker(rig, monkeypatch) -> None:
-    """Without the group's offset nothing may be read, not even from the beginning."""
-    monkeypatch.setattr(rig.poller._stopping, "wait", lambda _: False)
+def test_a_broker_that_stays_away_during_an_assignment_is_waited_for_until_the_worker_stops(rig, monkeypatch) -> None:
+    """An outage never ends a worker; without the group's offset nothing is read, not even from the beginning."""
+    waits: list[float] = []
+
+    def wait(_seconds: float) -> bool:
+        rig.now += 10.0
+        waits.append(rig.poller.heartbeat)
+        return len(waits) > 50
+
+    monkeypatch.setattr(rig.poller._stopping, "wait", wait)
     rig.consumer.committed_error = KafkaError._TIMED_OUT
     with pytest.raises(BrokerUnavailableError):
         rig.assign(0)
     assert rig.consumer.assigned == {}
+    assert waits == sorted(set(waits))
 
 
 def test_a_group_that_may_not_be_read_is_fatal(rig) -> None:

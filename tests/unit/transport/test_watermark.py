@@ -70,6 +70,8 @@ class WatermarkMachine(RuleBasedStateMachine):
         assert self.mark.is_idle == (not unsettled)
         assert self.mark.oldest == (unsettled[0] if unsettled else None)
         assert self.mark.end == end
+        assert self.mark.settled_above == sum(offset > position and offset in self.settled for offset in self.delivered)
+        assert self.mark.settled >= self.mark.settled_above
         assert self.mark.settled_ranges() == self._ranges(position)
 
     def _ranges(self, position: int) -> list[tuple[int, int]]:
