@@ -114,7 +114,7 @@ def test_a_lost_partition_never_becomes_trustworthy_again(rig) -> None:
     rig.turn(0.3)
     rig.now += 31.0
     rig.consumer.script.append(lambda: rig.revoke(0, lost=True))
-    rig.turn(0.3)
+    rig.turn(0.3, number=2)
     assert old.is_over
     rig.turn(0.3)
     (new,) = rig.assign(0)
