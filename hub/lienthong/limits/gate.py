@@ -53,6 +53,17 @@ class Gate:
         """Whether the target is closed by plan, so that neither calls nor alerts make sense."""
         return self.calendar.is_closed(self._clock.now())
 
+    async def wait_until_open(self) -> bool:
+        """Wait for the end of planned maintenance; take nothing of the rate or budget.
+
+        Returns:
+            Whether there was anything to wait for.
+        """
+        if not self.is_in_maintenance:
+            return False
+        await self.calendar.wait_until_open(self._clock)
+        return True
+
     @property
     def state(self) -> GateState:
         """Why calls wait, if they do."""
@@ -120,6 +131,7 @@ class Gates:
         return self._gates[target]
 
     async def aclose(self) -> None:
-        """Give back what is not used."""
+        """Give back what is not used, and close the store."""
         for gate in self._gates.values():
             await gate.aclose()
+        await asyncio.to_thread(self._store.close)

@@ -80,9 +80,10 @@ class SqlStore:
         self._is_postgresql = self._engine.dialect.name == "postgresql"
         self._origin = "database" if self._is_postgresql else _boot_id()
         self._insert: Any = postgresql.insert if self._is_postgresql else sqlite.insert
+        self._is_prepared = False
 
     def prepare(self) -> None:
-        """Create the tables that are missing.
+        """Create the tables that are missing; the first exchange does it, too.
 
         Raises:
             TargetUnavailableError: If the database is away.
@@ -93,6 +94,7 @@ class SqlStore:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
             for table in _metadata.sorted_tables:
                 connection.execute(sqlalchemy.schema.CreateTable(table, if_not_exists=True))
+        self._is_prepared = True
 
     def exchange(self, request: LeaseRequest, terms: Terms) -> Answer:
         """Settle what a worker has and lease it more; blocking, two seconds at most on each lock.
@@ -105,6 +107,8 @@ class SqlStore:
             TargetUnavailableError: If the database is away.
             FatalError: If the database refuses a statement.
         """
+        if not self._is_prepared:
+            self.prepare()
         with self._transaction() as connection:
             row = self._locked(connection, request.target)
             before = monotonic_us(self._clock)

@@ -56,6 +56,10 @@ class LeaseStore(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Release what the store holds; blocking."""
+        ...
+
 
 def monotonic_us(clock: Clock) -> int:
     """Return the worker's monotonic time in microseconds.
@@ -112,3 +116,6 @@ class MemoryStore:
             kept.workers[request.worker] = kept.state
             kept.claimed = {day: kept.state.claimed}
             return Answer(grant, sample, kept.state.worker_claimed)
+
+    def close(self) -> None:
+        """Do nothing: what is in memory ends with the process."""

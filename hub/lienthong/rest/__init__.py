@@ -10,11 +10,15 @@ from lienthong.rest.resolution import (
     error_for_response,
     retry_after_seconds,
 )
+from lienthong.rest.secrets import RotatingSecret
+from lienthong.rest.transport import SIGN
 
 __all__ = [
+    "SIGN",
     "ClientCredentialsAuth",
     "ClientFactory",
     "Resolution",
+    "RotatingSecret",
     "call",
     "check_content",
     "error_for_exception",

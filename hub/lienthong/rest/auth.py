@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from lienthong.clock import Clock
 from lienthong.errors import TargetConfigurationError, TargetUnavailableError
 from lienthong.rest.resolution import Resolution, error_for_response
+from lienthong.rest.secrets import RotatingSecret
 
 _REFUSED = Resolution(TargetConfigurationError, "token_refused")
 _TOKEN_STATUSES: Mapping[int, Resolution] = {400: _REFUSED, 401: _REFUSED}
@@ -28,7 +29,7 @@ class ClientCredentialsAuth(httpx.Auth):
     Args:
         token_url: The token endpoint.
         client_id: Our id at the issuer.
-        client_secret: Our secret at the issuer.
+        client_secret: Our secret at the issuer, or both while it is being replaced.
         clock: Tells when the token ends.
         scope: Space-separated scopes; empty for none.
         method: How the secret is sent.
@@ -41,7 +42,7 @@ class ClientCredentialsAuth(httpx.Auth):
         *,
         token_url: str,
         client_id: str,
-        client_secret: SecretStr,
+        client_secret: SecretStr | RotatingSecret,
         clock: Clock,
         scope: str = "",
         method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic",
@@ -50,7 +51,9 @@ class ClientCredentialsAuth(httpx.Auth):
     ) -> None:
         self._token_url = token_url
         self._client_id = client_id
-        self._client_secret = client_secret
+        if isinstance(client_secret, SecretStr):
+            client_secret = RotatingSecret([client_secret], name="client_secret")
+        self._secret = client_secret
         self._clock = clock
         self._scope = scope
         self._method = method
@@ -91,9 +94,16 @@ class ClientCredentialsAuth(httpx.Auth):
         for is_last in (False, True):
             async with self._lock:
                 if self._is_old():
-                    response = yield self._token_request()
+                    secret = self._secret.current
+                    response = yield self._token_request(secret)
                     await response.aread()
+                    other = self._secret.other_than(secret) if response.status_code in _TOKEN_STATUSES else None
+                    if other is not None:
+                        secret = other
+                        response = yield self._token_request(secret)
+                        await response.aread()
                     self._keep(response)
+                    self._secret.accepted(secret)
                 used = self._token
             self._sign(request)
             response = yield request
@@ -105,11 +115,11 @@ class ClientCredentialsAuth(httpx.Auth):
     def _is_old(self) -> bool:
         return self._token is None or self._clock.monotonic() >= self._ends_at
 
-    def _token_request(self) -> httpx.Request:
+    def _token_request(self, secret: str) -> httpx.Request:
         extra = {"scope": self._scope} if self._scope else {}
         body = prepare_token_request("client_credentials", **extra)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        signer = ClientAuth(self._client_id, self._client_secret.get_secret_value(), self._method)
+        signer = ClientAuth(self._client_id, secret, self._method)
         url, headers, body = signer.prepare("POST", self._token_url, headers, body)
         headers.update({name: value.get_secret_value() for name, value in self._headers.items()})
         return httpx.Request("POST", url, headers=headers, content=body)

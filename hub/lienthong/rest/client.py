@@ -1,7 +1,7 @@
 """Builds the HTTP clients of connectors."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -74,7 +74,13 @@ class ClientFactory:
 
     No redirects are followed, no cookies are kept, no proxy or other setting is taken from the environment, and TLS is
     1.2 or newer. For OAuth 2.0 set ``client.auth`` to a :class:`lienthong.rest.ClientCredentialsAuth`.
+
+    Args:
+        admit: Awaited before every request of every client; None for nothing to wait for.
     """
+
+    def __init__(self, admit: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._admit = admit
 
     def create(
         self,
@@ -115,7 +121,7 @@ class ClientFactory:
 
         return Client(
             base_url=base_url,
-            transport=Transport(verify=context, trust_env=False, client=session),
+            transport=Transport(admit=self._admit, verify=context, trust_env=False, client=session),
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_TIMEOUT_SECONDS)),
             headers={"user-agent": _USER_AGENT, "accept-encoding": "identity", **(headers or {})},
             follow_redirects=False,

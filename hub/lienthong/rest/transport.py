@@ -1,6 +1,7 @@
 """Calls over one aiohttp session, with httpx's requests, answers and exceptions."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,8 @@ from yarl import URL
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 #: URLs that are remembered in parsed form; connectors call few.
 _MAX_KNOWN_URLS = 256
+#: Extension of a request: a function that gets the request when its turn has come, to sign it with that moment.
+SIGN = "lienthong.sign"
 
 
 class Transport(AiohttpTransport):
@@ -21,10 +24,16 @@ class Transport(AiohttpTransport):
     whether a write may be repeated depends on that difference. The limit for reading is used for the whole call, from
     connecting to the last byte, so that a target that drips bytes cannot hold a call for ever. What the library does
     for streams and proxies is left out, which halves the cost of a call.
+
+    Args:
+        admit: Awaited before every request, also one for a token or a session; None for nothing to wait for. The
+            limit for the call begins after it.
+        **options: As for the aiohttp transport of httpx.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, admit: Callable[[], Awaitable[None]] | None = None, **options: Any) -> None:
         super().__init__(**options)
+        self._admit = admit
         self._urls: dict[httpx.URL, URL] = {}
         self._timeouts: dict[tuple[float | None, float | None], aiohttp.ClientTimeout] = {}
 
@@ -40,6 +49,11 @@ class Transport(AiohttpTransport):
         Raises:
             httpx.TransportError: As httpx documents its subclasses.
         """
+        if self._admit is not None:
+            await self._admit()
+        sign = request.extensions.get(SIGN)
+        if sign is not None:
+            sign(request)
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
         limits = request.extensions.get("timeout", {})

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 
 from lienthong.clock import SystemClock
-from lienthong.errors import ConfigurationError, FatalError, TargetUnavailableError
+from lienthong.errors import ConfigurationError, TargetUnavailableError
 from lienthong.limits.leases import Counts, LeaseRequest, Moment, Terms
 from lienthong.limits.policy import TargetLimits
 from lienthong.limits.sql_store import SqlStore, new_worker_name
@@ -263,12 +263,27 @@ class TestSqlStore:
         with pytest.raises(TargetUnavailableError):
             store.prepare()
 
-    def test_missing_tables_stop_the_pipeline(self, tmp_path):
-        """A store that was never prepared is a fault of the installation."""
+    def test_the_first_exchange_prepares_the_store(self, tmp_path):
+        """A worker that starts while the store is away begins as soon as it is there."""
         store = SqlStore(f"sqlite:///{tmp_path}/limits.sqlite3", SystemClock())
 
-        with pytest.raises((FatalError, TargetUnavailableError)):
-            Asker(store, RATE, "a").ask(live=1)
+        assert sum(block.calls for block in Asker(store, RATE, "a").ask(live=1).blocks) == 1
+        store.close()
+
+    def test_tables_that_vanish_are_not_made_anew(self, tmp_path):
+        """An empty store has forgotten what was used today; nothing may be called until somebody has looked."""
+        store = SqlStore(f"sqlite:///{tmp_path}/limits.sqlite3", SystemClock())
+        asker = Asker(store, RATE, "a")
+        asker.ask(live=1)
+        engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/limits.sqlite3")
+        with engine.begin() as connection:
+            for table in ("limit_targets", "limit_days", "limit_workers"):
+                connection.exec_driver_sql(f"DROP TABLE {table}")
+        engine.dispose()
+
+        for _ in range(2):
+            with pytest.raises(TargetUnavailableError):
+                asker.ask(live=1)
         store.close()
 
     @pytest.mark.parametrize("wrong", ["", "no url", "mysql://x/y", "sqlite://", "sqlite:///:memory:"])

@@ -1,7 +1,7 @@
 """Client credentials without a network."""
 
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from urllib.parse import parse_qs
 
 import httpx
@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from lienthong.errors import TargetConfigurationError, TargetUnavailableError
-from lienthong.rest import ClientCredentialsAuth
+from lienthong.rest import ClientCredentialsAuth, RotatingSecret
 from lienthong.testing.clock import FakeClock
 
 TOKEN_URL = "https://issuer.example/token"
@@ -53,10 +53,10 @@ def clock():
     return FakeClock()
 
 
-def client(issuer, clock, **options):
+def client(issuer, clock, secret=None, **options):
     """Return a client that authenticates at the issuer."""
     auth = ClientCredentialsAuth(
-        token_url=TOKEN_URL, client_id="hub", client_secret=SecretStr("top secret"), clock=clock, **options
+        token_url=TOKEN_URL, client_id="hub", client_secret=secret or SecretStr("top secret"), clock=clock, **options
     )
     return httpx.AsyncClient(transport=httpx.MockTransport(issuer.handle), base_url="https://target.example", auth=auth)
 
@@ -156,3 +156,58 @@ def test_synchronous_use_is_refused(issuer, clock):
     auth = ClientCredentialsAuth(token_url=TOKEN_URL, client_id="hub", client_secret=SecretStr("x"), clock=clock)
     with pytest.raises(RuntimeError):
         auth.sync_auth_flow(httpx.Request("GET", "https://target.example"))
+
+
+class RotatingIssuer(Issuer):
+    """An issuer that takes some secrets only."""
+
+    def __init__(self, *valid):
+        super().__init__()
+        self.valid = set(valid)
+        self.tried = []
+
+    async def handle(self, request):
+        """Answer one request."""
+        if str(request.url) == TOKEN_URL:
+            secret = b64decode(request.headers["authorization"].removeprefix("Basic ")).decode().partition(":")[2]
+            self.tried.append(secret)
+            if secret not in self.valid:
+                return httpx.Response(401, json={"error": "invalid_client"})
+        return await super().handle(request)
+
+
+async def test_the_second_secret_is_tried_once_and_remembered(clock):
+    """While a secret is replaced, either of the two may be the valid one; nobody has to restart anything."""
+    issuer = RotatingIssuer("next")
+    secret = RotatingSecret([SecretStr("old"), SecretStr("next")])
+    async with client(issuer, clock, secret) as http:
+        assert (await http.get("/")).status_code == 200
+        clock.advance(3600)
+        await http.get("/")
+
+    assert issuer.tried == ["old", "next", "next"]
+
+
+async def test_two_refused_secrets_are_a_refusal_after_two_requests(clock):
+    """No third try: an account that is tried again and again is locked."""
+    issuer = RotatingIssuer("another")
+    async with client(issuer, clock, RotatingSecret([SecretStr("old"), SecretStr("next")])) as http:
+        with pytest.raises(TargetConfigurationError):
+            await http.get("/")
+
+    assert issuer.tried == ["old", "next"]
+
+
+async def test_a_new_secret_in_a_file_is_found_without_a_restart(clock, tmp_path):
+    """The file is read again as soon as its secret is refused."""
+    file = tmp_path / "secret"
+    file.write_text("old\n")
+    issuer = RotatingIssuer("old")
+    async with client(issuer, clock, RotatingSecret(files=[file])) as http:
+        await http.get("/")
+        issuer.valid = {"new"}
+        file.write_text("new\n")
+        clock.advance(3600)
+        assert (await http.get("/")).status_code == 200
+
+    assert issuer.tried == ["old", "old", "new"]

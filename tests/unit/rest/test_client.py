@@ -16,7 +16,7 @@ from lienthong.errors import (
     TargetConfigurationError,
     TargetUnavailableError,
 )
-from lienthong.rest import ClientCredentialsAuth, ClientFactory, call
+from lienthong.rest import SIGN, ClientCredentialsAuth, ClientFactory, call
 from lienthong.rest import transport as transport_module
 from lienthong.rest.client import tls_context
 from lienthong.testing.simulator import Behaviour, Ledger, create_application, running
@@ -199,3 +199,43 @@ def test_unusable_url_is_refused():
     """A URL without a scheme is found at start, not at the first record."""
     with pytest.raises(ConfigurationError):
         ClientFactory().create(base_url="target.example", timeout_seconds=1)
+
+
+async def test_every_request_waits_for_its_turn_and_is_signed_in_it():
+    """A wait for the target's limits may be long; a signature made before it would be too old."""
+    told = []
+
+    async def admit():
+        """Wait for a turn."""
+        told.append("turn")
+
+    def sign(request):
+        """Sign with this moment."""
+        told.append("signed")
+        request.headers["x-signed"] = "now"
+
+    async with (
+        running(target()) as url,
+        ClientFactory(admit).create(base_url=url, timeout_seconds=5) as client,
+    ):
+        for _ in range(2):
+            await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>", extensions={SIGN: sign})
+        await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
+
+    assert told == ["turn", "signed", "turn", "signed", "turn"]
+
+
+async def test_waiting_for_a_turn_is_no_part_of_the_time_limit():
+    """A call that waited an hour for the daily window still has its whole time."""
+
+    async def admit():
+        """Wait longer than the limit of a call."""
+        await asyncio.sleep(0.3)
+
+    async with (
+        running(target()) as url,
+        ClientFactory(admit).create(base_url=url, timeout_seconds=0.2) as client,
+    ):
+        answer = await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
+
+    assert answer.status_code == 200
