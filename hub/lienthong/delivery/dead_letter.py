@@ -7,11 +7,11 @@ the hub only: no part of the value, no stack trace, no text of a foreign excepti
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from lienthong.delivery.effect import digest
 from lienthong.delivery.hygiene import identity, safe_headers, safe_key, scrub
-from lienthong.errors import DecodeError, LienthongError, ValidationFailedError
+from lienthong.errors import DeadLetterWriteError, DecodeError, LienthongError, ValidationFailedError
 from lienthong.record import Headers, OutgoingRecord, Record
 
 PREFIX = "lt-error-"
@@ -147,6 +147,43 @@ def to_dead_letter(
         ]
         value = b""
     return OutgoingRecord(topic, key, value, headers)
+
+
+class Writes(Protocol):
+    """Records on their way to Kafka."""
+
+    @property
+    def failed_topic(self) -> str:
+        """Where the first refused record should have gone."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait for every acknowledgement, then raise the first error."""
+        ...
+
+
+async def acknowledged(writes: Writes, dead_letters_topic: str) -> None:
+    """Wait until records are in Kafka, dead letters among them.
+
+    Args:
+        writes: The records.
+        dead_letters_topic: Full name of ``deadletters.<pipeline>``.
+
+    Raises:
+        DeadLetterWriteError: If a dead letter was refused: then nothing holds the record any more but its source, so
+            the pipeline must not move on.
+        LienthongError: If another record was refused.
+    """
+    try:
+        await writes.wait()
+    except LienthongError as error:
+        if writes.failed_topic != dead_letters_topic:
+            raise
+        raise DeadLetterWriteError(
+            f"a dead letter could not be written to {dead_letters_topic} ({error.code}); its record stays in the "
+            "source; mend the topic, then start the pipeline again",
+            reason=error.reason or error.code,
+        ) from error
 
 
 def parse(record: Record) -> DeadLetter:

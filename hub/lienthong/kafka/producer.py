@@ -49,12 +49,14 @@ class PendingWrites:
         size: Number of records.
     """
 
-    __slots__ = ("__weakref__", "_future", "_open", "first_error")
+    __slots__ = ("__weakref__", "_future", "_open", "failed_topic", "first_error")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
         self._future: asyncio.Future[None] = loop.create_future()
         self._open = size
         self.first_error: LienthongError | None = None
+        #: Where the first refused record should have gone; empty while none was refused.
+        self.failed_topic = ""
         if not size:
             self._finish()
 
@@ -67,19 +69,22 @@ class PendingWrites:
         """
         if error is not None and self.first_error is None:
             self.first_error = to_error(error, message.topic())
+            self.failed_topic = message.topic()
         self._open -= 1
         if not self._open:
             self._finish()
 
-    def refuse(self, error: LienthongError, number: int) -> None:
+    def refuse(self, error: LienthongError, number: int, topic: str = "") -> None:
         """Count records that were never handed to librdkafka.
 
         Args:
             error: Why.
             number: How many.
+            topic: Where the first of them should have gone.
         """
         if self.first_error is None:
             self.first_error = error
+            self.failed_topic = topic
         self._open -= number
         if not self._open:
             self._finish()
@@ -227,7 +232,7 @@ class AcknowledgedProducer:
             else:
                 continue
             if problem is not None:
-                batch.refuse(to_error(problem, topic), len(records) - index)
+                batch.refuse(to_error(problem, topic), len(records) - index, topic)
                 return
 
     async def _produce(

@@ -25,6 +25,7 @@ from lienthong.pipeline.forward import Forward
 from lienthong.pipeline.intake import Intake
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.pure import PureEngine, PureStep
+from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.remote import RemoteEngine
 from lienthong.pipeline.step import RemoteStep
 from lienthong.pipeline.target import Target
@@ -55,7 +56,9 @@ def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metric
     )
     step = pipeline.definition.forward
     if step is not None:
-        return PureEngine(pipeline, _pure_step(settings, pipeline, step, clock), producer, clock, metrics)
+        pure = _pure_step(settings, pipeline, step, clock)
+        replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics)
+        return PureEngine(pipeline, pure, producer, clock, metrics, replay)
     return _remote(settings, pipeline, producer, clock, metrics)
 
 
@@ -74,6 +77,7 @@ def _remote(
         metrics,
         codec,
         catalogue.get(f"deadletters.{pipeline.name}").max_message_bytes,
+        hash_key(settings),
     )
 
 

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from lienthong.clock import Clock
+from lienthong.delivery.dead_letter import acknowledged
 from lienthong.kafka.producer import AcknowledgedProducer, PendingWrites
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.definitions import Pipeline
+from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.work import Work
 from lienthong.receipt import ReceiptBatch, encode_all
 from lienthong.transport.assignment import Assignment, Slice
@@ -35,6 +37,7 @@ class PureEngine:
         producer: Writes records and receipts.
         clock: Where to read the time.
         metrics: What operators see.
+        replay: Carries out what operators decide on dead letters; None for nobody.
 
     Delivery:
         Records are written in the order of their partition. A slice is settled when Kafka has acknowledged all of its
@@ -43,9 +46,18 @@ class PureEngine:
     """
 
     def __init__(
-        self, pipeline: Pipeline, step: PureStep, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+        self,
+        pipeline: Pipeline,
+        step: PureStep,
+        producer: AcknowledgedProducer,
+        clock: Clock,
+        metrics: Metrics,
+        replay: PureReplay | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
+        self._replay = replay
+        self._replaying: asyncio.Task[None] | None = None
         self._step = step
         self._producer = producer
         self._clock = clock
@@ -55,11 +67,17 @@ class PureEngine:
         self._error: BaseException | None = None
 
     async def start(self) -> None:
-        """Start the producer."""
+        """Start the producer and follow commands."""
         await self._producer.start()
+        if self._replay is not None:
+            self._replaying = asyncio.create_task(self._replay.run())
+            self._replaying.add_done_callback(self._on_done)
 
     async def stop(self) -> None:
         """Release the producer."""
+        if self._replaying is not None:
+            self._replaying.cancel()
+            await asyncio.gather(self._replaying, return_exceptions=True)
         await self._producer.stop()
 
     async def submit(self, item: Slice) -> None:
@@ -92,11 +110,13 @@ class PureEngine:
             raise self._error
 
     async def on_assigned(self, assignments: Sequence[Assignment]) -> None:
-        """Do nothing: a pure step keeps no state of a partition.
+        """Learn which commands of new partitions are still to be carried out.
 
         Args:
             assignments: The new partitions.
         """
+        if self._replay is not None:
+            await self._replay.on_assigned(assignments)
 
     async def on_revoked(self, assignments: Sequence[Assignment], *, lost: bool) -> None:
         """Wait for slices of leaving partitions, because their records are already on their way.
@@ -109,6 +129,8 @@ class PureEngine:
         tasks = [task for task, assignment in self._open.items() if id(assignment) in leaving]
         if tasks and not lost:
             await asyncio.wait(tasks)
+        if self._replay is not None:
+            await self._replay.on_revoked(assignments, lost=lost)
 
     async def on_window_full(self, assignment: Assignment, offset: int) -> None:
         """Do nothing: slices settle in order, so nothing can pile up above one record.
@@ -144,7 +166,7 @@ class PureEngine:
             self._failed.set()
 
     async def _finish(self, item: Slice, work: Work, pending: PendingWrites) -> None:
-        await pending.wait()
+        await acknowledged(pending, self._dead_letters)
         now = self._clock.now()
         place = item.place
         batch = ReceiptBatch(self._pipeline.name, place.topic, place.partition, now, work.rows)

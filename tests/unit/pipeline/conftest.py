@@ -109,6 +109,7 @@ class Pending:
 
     def __init__(self, records: Sequence[OutgoingRecord]) -> None:
         self.records = list(records)
+        self.failed_topic = ""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> None:
@@ -150,10 +151,12 @@ class FakeProducer:
     def acknowledge(self, number: int | None = None) -> None:
         """Acknowledge the oldest batches, or refuse what is refused."""
         for batch in self.pending[:number]:
-            error = next((found for each in batch.records if (found := self.refuse(each)) is not None), None)
+            refused = ((each, found) for each in batch.records if (found := self.refuse(each)) is not None)
+            record, error = next(refused, (None, None))
             if batch.done.done():
                 continue
-            if error is not None:
+            if record is not None and error is not None:
+                batch.failed_topic = record.topic
                 batch.done.set_exception(error)
                 continue
             self.written += batch.records

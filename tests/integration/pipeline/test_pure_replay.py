@@ -1,0 +1,74 @@
+"""Dead letters of intake, put back or given up by an operator, with worker processes and a real broker."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.kafka
+KEY = "H57.21-261008-0001"
+WHO = ("--actor", "operator-3", "--reason", "the code list was mended")
+
+
+def _publish_broken(province, step, number):
+    """Publish a step that another domain's system may not publish: its schema version is not known."""
+    headers, value = step(KEY, number)
+    headers = [
+        (name, b"urn:lienthong:schemas:dossier.progress:9" if name == "ce_dataschema" else raw) for name, raw in headers
+    ]
+    producer = province.producer()
+    producer.produce(province.inbound, value, KEY.encode(), headers=headers)
+    assert producer.flush(30) == 0
+
+
+def _last(province):
+    """Return the last outcome of each record."""
+    return {each.id: each.kind for each in province.receipts()}
+
+
+def test_a_decision_is_carried_out_once_by_whoever_owns_the_source(province, wait, step):
+    """A replayed record goes through the step again at its own place, a discarded one ends; a restart repeats nothing."""
+    worker = province.start()
+    for number in (1, 2):
+        _publish_broken(province, step, number)
+    ids = [f"{KEY}-{number}" for number in (1, 2)]
+    wait(lambda: _last(province) == dict.fromkeys(ids, "dead_lettered"), workers=[worker])
+    listed = json.loads(province.run("dlq", "list", "--pipeline", "intake", "--json").stdout)
+    assert [each["code"] for each in listed] == ["unknown_subject"] * 2
+    replayed = province.run("dlq", "replay", "--pipeline", "intake", "--id", listed[0]["id"], *WHO)
+    assert replayed.returncode == 0, replayed.stderr
+    discarded = province.run("dlq", "discard", "--pipeline", "intake", "--id", listed[1]["id"], *WHO)
+    assert discarded.returncode == 0, discarded.stderr
+    letters = province.names.of_pipeline("deadletters", "intake")
+    wait(lambda: len(province.read(letters)) == 3, workers=[worker])
+    wait(lambda: _last(province)[ids[1]] == "cancelled", workers=[worker])
+    again = {(each.id, each.offset, each.kind) for each in province.receipts()}
+    assert again == {(ids[0], 0, "dead_lettered"), (ids[1], 1, "dead_lettered"), (ids[1], 1, "cancelled")}
+    listed = json.loads(province.run("dlq", "list", "--pipeline", "intake", "--json").stdout)
+    assert [(each["id"], each["deaths"]) for each in listed] == [(listed[0]["id"], 2)]
+    worker.process.terminate()
+    worker.ends()
+    before = len(province.receipts())
+    second = province.start()
+    province.publish(["H57.21-261008-0002"])
+    wait(lambda: _last(province).get("H57.21-261008-0002-1") == "delivered", workers=[second])
+    assert len(province.receipts()) == before + 1
+    assert len(province.read(letters)) == 3
+
+
+def test_what_was_mended_is_delivered_once_it_is_replayed(province, wait, step):
+    """The publisher of a system that was not known yet need not send anything again."""
+    publishers = {"one-stop": {"sources": ["/hue/other"], "domains": ["dossier"]}}
+    strict = {"LIENTHONG_GATEWAY__PUBLISHERS__ONE-STOP__SOURCES": json.dumps(["/hue/other"])}
+    del publishers, strict
+    (province.folder / "strict.yaml").write_text(
+        "gateway: {publishers: {one-stop: {sources: [/hue/other], domains: [dossier]}}}\n"
+    )
+    worker = province.start(LIENTHONG_CONFIG=str(province.folder / "strict.yaml"))
+    province.publish([KEY], rounds=2)
+    wait(lambda: list(_last(province).values()) == ["dead_lettered"] * 2, workers=[worker])
+    worker.process.terminate()
+    worker.ends()
+    assert province.run("dlq", "replay", "--pipeline", "intake", "--all", *WHO).returncode == 0
+    mended = province.start()
+    wait(lambda: list(_last(province).values()) == ["delivered"] * 2, workers=[mended])
+    province.assert_complete()
