@@ -103,13 +103,14 @@ class Arena:
         self.place = choose_place(folder, province)
         self.crew = Crew(folder, clock)
         self._mutant = mutant
-        self._environment = {"PYTHONPATH": str(ROOT), **(environment or {})}
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self._environment = {"PYTHONPATH": path, **(environment or {})}
         self._pause = threading.Event()
         self._down: set[str] = set()
         self._worker_pipelines: dict[str, str] = {}
         self._servers = servers
-        document = _merged(self.place.settings(worker_servers, portal="portal"), needs.changes)
-        self.settings: HubSettings = self.place.write_document(document)
+        self._document = self.place.settings(worker_servers, portal="portal")
+        self.settings = self.change_settings(needs.changes)
         self.own_kafka = self.settings.kafka.model_copy(update={"bootstrap_servers": servers})
         self.view = ClusterView({**client_configuration(self.own_kafka, "fault-suite"), "log_level": 0})
         self.scenario = make_scenario(needs.records, seed)
@@ -127,6 +128,8 @@ class Arena:
         self.healed_at: float | None = None
         self.recovery_seconds: float | None = None
         self.problems: list[str] = []
+        #: What a case remembers for its check.
+        self.notes: dict[str, Any] = {}
 
     @property
     def portal(self) -> str:
@@ -163,6 +166,15 @@ class Arena:
             catalogue.topics = tuple(replace(topic, **copies) for topic in catalogue.topics)
         with connect(self.own_kafka) as admin:
             admin.apply(admin.plan(catalogue))
+
+    def change_settings(self, changes: Mapping[str, Any]) -> HubSettings:
+        """Write the hub's configuration anew; processes that start from now on read it.
+
+        Args:
+            changes: What differs from now on, as nested mappings.
+        """
+        self._document = _merged(self._document, changes)
+        return self.place.write_document(self._document)
 
     def start_worker(self, pipeline: str, number: int = 1) -> str:
         """Start one process of a pipeline and return its name.
@@ -344,9 +356,7 @@ class Arena:
         try:
             rebuild(self.view, store, self.place.names)
             names = self.place.names
-            return asyncio.run(
-                reconcile(list(self.pipelines.values()), self.view, store, names.receipts, self.clock)
-            )
+            return asyncio.run(reconcile(list(self.pipelines.values()), self.view, store, names.receipts, self.clock))
         finally:
             store.close()
 

@@ -3,6 +3,7 @@
 import threading
 from bisect import bisect_left
 from collections.abc import Collection
+from itertools import pairwise
 from typing import NamedTuple
 
 from lienthong.clock import Clock
@@ -78,7 +79,7 @@ class Watch:
             codes: Which dossiers.
         """
         moments = [begin, *(one.at for one in self.seen if begin < one.at < end and one.code in codes), end]
-        return max(after - before for before, after in zip(moments, moments[1:], strict=False))
+        return max(after - before for before, after in pairwise(moments))
 
     def _run(self) -> None:
         after = 0

@@ -1,0 +1,91 @@
+"""``make fault``: runs every case on a real Kafka and writes ``build/fault.json``; exit 1 when one is red."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from lienthong.clock import SystemClock
+from scripts.fault.case import Case, Result
+from scripts.fault.catalogue import CASES
+from scripts.fault.runner import run_case
+from scripts.fault.stage import Stages
+
+_FIRST_SEED = 11
+
+
+def main() -> None:
+    """Run the cases that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--short", action="store_true", help="short faults, the default")
+    form.add_argument("--full", action="store_true", help="faults as long as at night, and every case")
+    parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this case; may be repeated")
+    parser.add_argument("--seed", type=int, default=_FIRST_SEED, help="what the loads follow from")
+    parser.add_argument("--output", type=Path, default=Path("build/fault.json"))
+    parser.add_argument("--logs", type=Path, default=Path("build/fault-logs"), help="logs of red cases")
+    arguments = parser.parse_args()
+    cases = [CASES[name] for name in arguments.case or CASES]
+    if not arguments.full and not arguments.case:
+        cases = [each for each in cases if each.is_short]
+    results = run_all(cases, arguments.seed, arguments.logs, is_full=arguments.full)
+    write(results, arguments.output)
+    sys.exit(0 if all(_is_fine(result) for result in results) else 1)
+
+
+def run_all(cases: Sequence[Case], seed: int, logs: Path, *, is_full: bool) -> list[Result]:
+    """Run cases one after the other and say what became of each.
+
+    Args:
+        cases: Which.
+        seed: Of the first; each further case gets the next one.
+        logs: Folder for the logs of red cases.
+        is_full: Whether faults last as long as at night.
+    """
+    results = []
+    with tempfile.TemporaryDirectory(prefix="lienthong-fault-") as folder:
+        stages = Stages(Path(folder), SystemClock(), is_full=is_full)
+        try:
+            for number, each in enumerate(cases):
+                results.append(run_case(each, stages, seed + number, keep=logs))
+                _say(results[-1])
+        finally:
+            stages.close()
+    return results
+
+
+def write(results: Sequence[Result], output: Path) -> None:
+    """Write the rows as JSON.
+
+    Args:
+        results: What became of the cases.
+        output: The file.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps([result.as_document() for result in results], indent=2) + "\n", encoding="utf-8")
+
+
+def _is_fine(result: Result) -> bool:
+    # Under CI nothing may be left out.
+    return result.is_green or bool(result.skipped and not os.environ.get("CI"))
+
+
+def _say(result: Result) -> None:
+    verdict = result.verdict
+    state = "skipped" if result.skipped else ("green" if result.is_green else "RED")
+    recovery = "" if result.recovery_seconds is None else f", flowed again after {result.recovery_seconds:.1f} s"
+    print(
+        f"{state:<8}{result.case:<22}{verdict.accepted:>6} accepted {verdict.settled:>6} settled {verdict.open:>4} open"
+        f" {verdict.lost:>3} lost {verdict.effects_repeated:>3} repeated {verdict.inversions:>3} inverted"
+        f" {verdict.steps_repeated:>3}/{verdict.repeat_possible} steps again{recovery}, {result.seconds:.0f} s",
+        flush=True,
+    )
+    for line in [*filter(None, [result.skipped]), *result.problems]:
+        print(f"        {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
