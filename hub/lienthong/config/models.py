@@ -111,6 +111,28 @@ class LogSettings(Settings):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class WatchdogSettings(Settings):
+    """When a worker that stands still ends itself, with exit code 75.
+
+    Waiting for a target, a budget, a planned window or a broker that is away is no standing still.
+
+    Attributes:
+        enabled: Whether a worker watches itself.
+        loop_seconds: Longest silence of the event loop.
+        poll_seconds: Longest silence of the thread that talks to the group.
+        stall_seconds: Longest time without progress although records are open, and longest single call.
+        stop_seconds: Longest stop, from the first signal to the end of the process.
+        grace_seconds: From red liveness to the end, so that the reason can be read.
+    """
+
+    enabled: bool = True
+    loop_seconds: float = Field(default=30.0, gt=0)
+    poll_seconds: float = Field(default=90.0, gt=0)
+    stall_seconds: float = Field(default=120.0, gt=0)
+    stop_seconds: float = Field(default=60.0, gt=0)
+    grace_seconds: float = Field(default=5.0, ge=0)
+
+
 class HubSettings(Settings):
     """Everything that one hub is told.
 
@@ -124,6 +146,7 @@ class HubSettings(Settings):
         gateway: The HTTP front door.
         secrets: Key material.
         log: Logs.
+        watchdog: When a worker that stands still ends itself.
         metrics_port: Port of ``/metrics``, ``/livez`` and ``/readyz``; 0 for none.
         connectors: Connector name → its own configuration, checked by the connector's model.
     """
@@ -137,5 +160,6 @@ class HubSettings(Settings):
     gateway: GatewaySettings = GatewaySettings()
     secrets: SecretFiles = SecretFiles()
     log: LogSettings = LogSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     connectors: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False)

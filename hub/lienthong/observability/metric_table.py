@@ -102,6 +102,42 @@ TABLE: tuple[MetricSpec, ...] = (
         "lienthong_commits_total", "counter", "commits", ("pipeline", "result"), "Offset commits, by partition result."
     ),
     MetricSpec(
+        "lienthong_target_paused",
+        "gauge",
+        "targets",
+        ("pipeline", "target", "reason"),
+        "1 for the reason for which a target is not called now, 0 for all others: a planned window, suspended by the "
+        "other side, configuration, outage, limits_store_away, or limits (calls wait for their turn).",
+    ),
+    MetricSpec(
+        "lienthong_target_waiting_requests",
+        "gauge",
+        "requests",
+        ("pipeline", "target", "priority"),
+        "Requests that wait for their turn in the target's rate or budget.",
+    ),
+    MetricSpec(
+        "lienthong_target_budget_used_requests",
+        "gauge",
+        "requests",
+        ("pipeline", "target"),
+        "Requests of the target's present day that all workers together have claimed.",
+    ),
+    MetricSpec(
+        "lienthong_target_budget_left_requests",
+        "gauge",
+        "requests",
+        ("pipeline", "target"),
+        "Requests of the target's present day that nobody has claimed, the reserve included.",
+    ),
+    MetricSpec(
+        "lienthong_target_budget_ends_seconds",
+        "gauge",
+        "seconds",
+        ("pipeline", "target"),
+        "Seconds until only the reserve is left, at the rate of the last quarter of an hour; +Inf if it outlasts the day.",
+    ),
+    MetricSpec(
         "lienthong_alerts",
         "gauge",
         "alerts",

@@ -10,6 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from lienthong.observability.histogram import BatchHistogram
 from lienthong.observability.metric_table import TABLE
+from lienthong.observability.vitals import Vitals
 
 _MAX_SERIES = 2_000
 # Long runs of digits are identifiers; everything that the hub itself names has none.
@@ -37,6 +38,8 @@ class Metrics:
         self._histograms: dict[str, BatchHistogram] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._gauges: dict[tuple[str, ...], Gauge] = {}
+        #: What the worker waits for; the watchdog reads it.
+        self.vitals = Vitals()
         self._alerts: set[tuple[str, str, str]] = set()
         self._cleaned: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {spec.name: {} for spec in TABLE}
         for spec in TABLE:
@@ -176,6 +179,44 @@ class Metrics:
             number: How many partitions.
         """
         self._count("lienthong_commits_total", (pipeline, result), number)
+
+    def set_target_pause(self, pipeline: str, target: str, reason: str, reasons: Iterable[str]) -> None:
+        """Set why a target is not called.
+
+        Args:
+            pipeline: Name of the pipeline.
+            target: Name of the connector.
+            reason: The reason; empty if it is called.
+            reasons: All reasons that there are.
+        """
+        for each in reasons:
+            if each:
+                self._set("lienthong_target_paused", (pipeline, target, each), float(each == reason))
+
+    def set_target_waiting(self, pipeline: str, target: str, priority: str, requests: int) -> None:
+        """Set how many requests wait for their turn.
+
+        Args:
+            pipeline: Name of the pipeline.
+            target: Name of the connector.
+            priority: Of these requests.
+            requests: How many.
+        """
+        self._set("lienthong_target_waiting_requests", (pipeline, target, priority), requests)
+
+    def set_target_budget(self, pipeline: str, target: str, used: int, left: int, ends_seconds: float) -> None:
+        """Set the state of a target's budget of the day.
+
+        Args:
+            pipeline: Name of the pipeline.
+            target: Name of the connector.
+            used: Requests that all workers have claimed.
+            left: Requests that nobody has claimed.
+            ends_seconds: Seconds until only the reserve is left; infinite if it outlasts the day.
+        """
+        self._set("lienthong_target_budget_used_requests", (pipeline, target), used)
+        self._set("lienthong_target_budget_left_requests", (pipeline, target), left)
+        self._set("lienthong_target_budget_ends_seconds", (pipeline, target), ends_seconds)
 
     def raise_alert(self, name: str, pipeline: str, target: str = "") -> None:
         """Tell that somebody should look; said again, it changes nothing.

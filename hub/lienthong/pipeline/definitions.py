@@ -81,6 +81,8 @@ class PipelinePolicy(Settings):
     Attributes:
         max_in_flight: Records worked on at once, never two of one key.
         max_unsettled: Records that are read and not settled, at which reading pauses.
+        window_records: Settled records that one unsettled record may hold back before its key is parked.
+        priority: ``live``; ``bulk`` gets what live traffic leaves of the target's limits.
         retry: When the same call is made again.
         circuit: When calls to a failing target stop.
         errors: What becomes of a record that failed for good.
@@ -88,6 +90,8 @@ class PipelinePolicy(Settings):
 
     max_in_flight: int = Field(default=100, ge=1, le=10_000)
     max_unsettled: int = Field(default=20_000, ge=100)
+    window_records: int = Field(default=100_000, ge=100)
+    priority: Literal["live", "bulk"] = "live"
     retry: RetryPolicy = RetryPolicy()
     circuit: CircuitPolicy = CircuitPolicy()
     errors: ErrorPolicy = ErrorPolicy()

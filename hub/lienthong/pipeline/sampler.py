@@ -1,5 +1,6 @@
 """Reports a worker's progress once a second: metrics, probes, and that it is at work."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from lienthong.pipeline.app import WorkerApp
 from lienthong.record import Place
 from lienthong.transport.assignment import Assignment
 from lienthong.transport.poller import Poller
+from lienthong.transport.probe import BrokerProbe
 
 _SAMPLE_SECONDS = 1.0
+_STANDBY_SECONDS = 5.0
 _LOOP_SILENCE_SECONDS = 30.0
 #: Longer than the questions that the poll thread may have to ask a broker that is away.
 _POLL_SILENCE_SECONDS = 180.0
@@ -56,10 +59,18 @@ class Sampler:
         health: What probes see.
         clock: Where to read the time and wait.
         announcement: Made once partitions are at work.
+        probe: Asks a broker that was away whether it is back.
     """
 
     def __init__(
-        self, app: WorkerApp, pipeline: str, metrics: Metrics, health: Health, clock: Clock, announcement: Announcement
+        self,
+        app: WorkerApp,
+        pipeline: str,
+        metrics: Metrics,
+        health: Health,
+        clock: Clock,
+        announcement: Announcement,
+        probe: BrokerProbe,
     ) -> None:
         self._app = app
         self._pipeline = pipeline
@@ -67,6 +78,8 @@ class Sampler:
         self._health = health
         self._clock = clock
         self._announcement = announcement
+        self._probe = probe
+        self._joined_at: float | None = None
         self._heartbeat: float | None = None
         self._known: set[Place] = set()
         self._commits = 0
@@ -78,6 +91,7 @@ class Sampler:
         self._health.watch("poll_thread", _POLL_SILENCE_SECONDS)
         while True:
             self._sample()
+            await self._look_for_broker()
             await self._clock.sleep(_SAMPLE_SECONDS)
 
     def _sample(self) -> None:
@@ -87,7 +101,7 @@ class Sampler:
             self._health.beat("poll_thread")
             self._heartbeat = None if poller is None else poller.heartbeat
         assignments = poller.assignments if poller is not None else {}
-        if any(assignment.is_ready for assignment in assignments.values()):
+        if any(assignment.is_ready for assignment in assignments.values()) or self._is_standby(poller):
             self._health.set_ready("partitions")
             self._announcement.make(self._pipeline)
         self._partitions(assignments)
@@ -96,6 +110,24 @@ class Sampler:
         oldest = self._app.engine.oldest_review()
         age = (self._clock.now() - oldest).total_seconds() if oldest is not None else 0.0
         self._metrics.set_review_oldest(self._pipeline, max(0.0, age))
+
+    def _is_standby(self, poller: Poller | None) -> bool:
+        """Return whether the group has given nothing for a while: more workers than partitions, one stands by."""
+        if poller is None or not poller.has_joined or poller.assignments:
+            self._joined_at = None
+            return False
+        if self._joined_at is None:
+            self._joined_at = self._clock.monotonic()
+        return self._clock.monotonic() - self._joined_at >= _STANDBY_SECONDS
+
+    async def _look_for_broker(self) -> None:
+        poller: Poller | None = getattr(self._app.consumer, "poller", None) if self._app.started else None
+        if poller is None or not poller.is_broker_away:
+            self._health.set_ready("kafka")
+            return
+        self._health.set_not_ready("kafka", "the broker does not answer")
+        if await asyncio.to_thread(self._probe.answers):
+            poller.is_broker_away = False
 
     def _partitions(self, assignments: dict[Place, Assignment]) -> None:
         now_ms = self._clock.now().timestamp() * 1000

@@ -12,14 +12,18 @@ import uvloop
 
 from lienthong.clock import Clock, SystemClock
 from lienthong.config.models import HubSettings
+from lienthong.kafka.settings import client_configuration
 from lienthong.observability.health import Health
 from lienthong.observability.metrics import Metrics
 from lienthong.observability.server import ObservabilityServer
+from lienthong.observability.watchdog import Watchdog
 from lienthong.pipeline.app import build
 from lienthong.pipeline.compose import build_engine
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.sampler import Announcement, Sampler
+from lienthong.pipeline.watching import Watching
 from lienthong.transport.poller import Limits
+from lienthong.transport.probe import BrokerProbe
 
 log = structlog.get_logger(__name__)
 
@@ -52,13 +56,27 @@ async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | No
     health = Health(clock, required=("partitions",))
     engine = build_engine(settings, pipeline, clock, metrics)
     policy = pipeline.definition.policy
-    app = build(pipeline, engine, settings.kafka, Limits(outstanding_records=policy.max_unsettled))
+    limits = Limits(outstanding_records=policy.max_unsettled, window_records=policy.window_records)
+    app = build(pipeline, engine, settings.kafka, limits)
     server = ObservabilityServer(metrics, health)
     port = server.start(settings.metrics_port)
     stopped = asyncio.Event()
-    _install_signals(stopped.set)
+    watching = Watching(app, metrics.vitals)
+    probe = BrokerProbe(
+        client_configuration(settings.kafka, f"{pipeline.group}-probe"), [*pipeline.topics, pipeline.names.receipts]
+    )
+    loop = asyncio.get_running_loop()
+    watchdog = Watchdog(settings.watchdog, watching.signs, probe.answers, health, loop)
+
+    def stop() -> None:
+        watching.is_stopping = True
+        stopped.set()
+
+    _install_signals(stop)
+    beating = asyncio.create_task(watching.beat())
+    watchdog.start()
     announcement = Announcement(ready_file, port)
-    sampler = asyncio.create_task(Sampler(app, pipeline.name, metrics, health, clock, announcement).run())
+    sampler = asyncio.create_task(Sampler(app, pipeline.name, metrics, health, clock, announcement, probe).run())
     try:
         await app.start()
         waiting = [asyncio.ensure_future(stopped.wait()), asyncio.ensure_future(app.wait_until_stopped())]
@@ -70,6 +88,8 @@ async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | No
         sampler.cancel()
         await app.stop()
         server.stop()
+        # The watchdog looks on: what comes now may hang as well.
+        beating.cancel()
     failure = app.failure or app.crash_reason
     if failure is not None:
         raise failure
