@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 
 
 class Vitals:
@@ -16,7 +15,8 @@ class Vitals:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._records = 0
-        self._calls: dict[_Call, float] = {}
+        self._calls: dict[int, float] = {}
+        self._number = 0
 
     @contextmanager
     def record(self) -> Iterator[None]:
@@ -28,16 +28,28 @@ class Vitals:
             self._records -= 1
 
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """Count a call that is under way."""
-        call = _Call(self._calls, self._monotonic)
-        call.go()
-        token = _current.set(call)
+    def call(self) -> Iterator[int]:
+        """Count a call that is under way; gives the number by which :meth:`waiting` knows it."""
+        self._number += 1
+        number = self._number
+        self._calls[number] = self._monotonic()
+        try:
+            yield number
+        finally:
+            self._calls.pop(number, None)
+
+    @contextmanager
+    def waiting(self, number: int) -> Iterator[None]:
+        """Take a call out of the count while it waits for its turn at the target.
+
+        Args:
+            number: What :meth:`call` gave.
+        """
+        self._calls.pop(number, None)
         try:
             yield
         finally:
-            _current.reset(token)
-            call.halt()
+            self._calls[number] = self._monotonic()
 
     @property
     def is_waiting(self) -> bool:
@@ -50,34 +62,3 @@ class Vitals:
         # A copy, because the event loop may change it meanwhile; calls are in the order of their beginning.
         started = next(iter(tuple(self._calls.values())), None)
         return 0.0 if started is None else self._monotonic() - started
-
-
-class _Call:
-    def __init__(self, under_way: "dict[_Call, float]", monotonic: Callable[[], float]) -> None:
-        self._under_way = under_way
-        self._monotonic = monotonic
-
-    def go(self) -> None:
-        """Begin, or go on after waiting."""
-        self._under_way[self] = self._monotonic()
-
-    def halt(self) -> None:
-        """End, or wait."""
-        self._under_way.pop(self, None)
-
-
-_current: ContextVar[_Call | None] = ContextVar("lienthong_watched_call", default=None)
-
-
-@contextmanager
-def waiting() -> Iterator[None]:
-    """Take the current call out of the count while it waits for its turn at the target."""
-    call = _current.get()
-    if call is None:
-        yield
-        return
-    call.halt()
-    try:
-        yield
-    finally:
-        call.go()
