@@ -1,4 +1,4 @@
-"""What every side of the intake benchmark shares: topics, settings, schema, and how it reports."""
+"""What every side shares: topics, schema, and how it reports."""
 
 import json
 import resource
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lienthong.registry.schemas import SchemaRegistry
+from lienthong_schemas import SCHEMAS
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,14 @@ class Subject:
         province: Prefix of the topics.
         type_name: CloudEvents type of the records.
         records: Number of records to process.
+        target_url: The HTTP server of sides that deliver.
     """
 
     bootstrap_servers: str
     province: str
     type_name: str
     records: int
+    target_url: str = ""
 
     @property
     def source(self) -> str:
@@ -44,7 +47,8 @@ class Subject:
 
 def from_arguments() -> Subject:
     """Return the run that the command line describes."""
-    return Subject(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    servers, province, type_name, records, *rest = sys.argv[1:]
+    return Subject(servers, province, type_name, int(records), rest[0] if rest else "")
 
 
 def validator(type_name: str) -> Any:
@@ -53,7 +57,7 @@ def validator(type_name: str) -> Any:
     Args:
         type_name: CloudEvents type.
     """
-    return SchemaRegistry.installed().find(type_name).producer_model.model_validate_json
+    return SchemaRegistry(SCHEMAS).find(type_name).producer_model.model_validate_json
 
 
 class Stopwatch:
@@ -61,6 +65,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._started: float | None = None
+        self._ended: float | None = None
         self._cpu = 0.0
 
     def start(self) -> None:
@@ -69,16 +74,21 @@ class Stopwatch:
             self._started = time.perf_counter()
             self._cpu = _cpu_seconds()
 
-    def report(self, records: int) -> None:
+    def stop(self) -> None:
+        """Note an acknowledgement; the last call before the report counts."""
+        self._ended = time.perf_counter()
+
+    def report(self, records: int, **more: Any) -> None:
         """Print the result as one JSON line.
 
         Args:
             records: Records that were acknowledged.
+            **more: Goes into the line.
         """
-        seconds = time.perf_counter() - (self._started or 0.0)
+        seconds = (self._ended or time.perf_counter()) - (self._started or 0.0)
         cpu = _cpu_seconds() - self._cpu
         line = {"records": records, "seconds": seconds, "records_per_second": records / seconds, "cpu_seconds": cpu}
-        print(json.dumps(line), flush=True)
+        print(json.dumps({**line, **more}), flush=True)
 
 
 def _cpu_seconds() -> float:
