@@ -6,7 +6,7 @@ with the same key → ``close`` once, also after a failed ``open``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -120,6 +120,18 @@ class Connector(ABC, Generic[ConfigT]):
 
     async def close(self) -> None:
         """Release everything; called twice it does nothing the second time."""
+
+    def scopes(self, event: Event, data: BaseModel) -> Sequence[tuple[str, str]]:
+        """Return kind and value of the scopes that a call for a record needs, as :class:`ScopeError` would tell them.
+
+        While one of them is blocked, the record waits without a call. What is not known before the call is left out.
+
+        Args:
+            event: The CloudEvents attributes and the original bytes.
+            data: The bytes, parsed with the open model of the record's type.
+        """
+        del event, data
+        return ()
 
 
 class Sink(Connector[ConfigT]):

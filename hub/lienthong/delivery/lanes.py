@@ -85,6 +85,20 @@ class LaneDispatcher(Generic[T]):
         oldest += [running.entry[1] for running in self._running.values()]
         return self._clock.monotonic() - min(oldest) if oldest else 0.0
 
+    def at_work(self) -> list[T]:
+        """Return the items whose handlers run."""
+        return [each.entry[0] for each in self._running.values()]
+
+    def find(self, predicate: Callable[[T], bool]) -> T | None:
+        """Return an item that is at work or waits, or None; it looks through everything.
+
+        Args:
+            predicate: Which items.
+        """
+        waiting = (entry[0] for lane in self._lanes.values() for entry in lane)
+        beyond = (entry[0] for entry in self._overflow)
+        return next((item for item in (*self.at_work(), *waiting, *beyond) if predicate(item)), None)
+
     async def submit(self, item: T, key: Key) -> None:
         """Put an item at the end of its lane; wait while too many items wait.
 

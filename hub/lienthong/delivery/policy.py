@@ -96,9 +96,11 @@ class ErrorPolicy(Settings):
 
     Attributes:
         tolerance: ``dead_letter`` sets it aside and goes on; ``stop`` stops the pipeline.
+        sequenced: Whether later records of the key wait until the dead letter is replayed or discarded.
     """
 
     tolerance: Literal["dead_letter", "stop"] = "dead_letter"
+    sequenced: bool = False
 
 
 class CircuitPolicy(Settings):

@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 import tenacity
 
 from lienthong.clock import Clock
+from lienthong.delivery.interruption import Interruption
 from lienthong.delivery.policy import RetryPolicy, exhausts
 from lienthong.errors import RejectedByTargetError, RetriableError, TargetConfigurationError, TokenExpiredError
 
@@ -28,12 +29,14 @@ class Attempts:
         first_failed_at: When the first of these failed; None before.
         save: Makes the counters durable; awaited after a counted failure, before the wait for the next call. None keeps
             them in memory only.
+        interruption: Ends a wait between calls; None lets nobody end it.
     """
 
     made: int = 0
     counted_failures: int = 0
     first_failed_at: datetime | None = None
     save: Callable[["Attempts"], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    interruption: Interruption | None = field(default=None, repr=False, compare=False)
 
 
 def wait_for(failures: int, policy: RetryPolicy, chance: float) -> float:

@@ -7,12 +7,13 @@ import orjson
 
 from lienthong.connector import CallContext, Sink
 from lienthong.delivery.effect import effect_key
+from lienthong.delivery.parking import SCOPE
 from lienthong.errors import OutcomeUnknownError, RecordError, ScopeError
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import DeliverStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState, mark_of
-from lienthong.pipeline.step import ReviewRequired, call_context
+from lienthong.pipeline.step import ReviewRequired, ScopeBlocked, call_context
 from lienthong.pipeline.target import Target
 
 #: Fields that differ in every re-export although nothing happened.
@@ -46,10 +47,12 @@ class Deliver:
     async def open(self) -> None:
         """Prepare the connector."""
         await self._sink.open()
+        await self._target.open()
 
     async def close(self) -> None:
         """Release the connector."""
         await self._sink.close()
+        await self._target.close()
 
     async def handle(self, item: Item, state: KeyState) -> Handled:
         """Deliver one record, unless that was done or something newer was.
@@ -61,6 +64,7 @@ class Deliver:
         Raises:
             RecordError: The record is set aside.
             ReviewRequired: If nobody can know whether the effect happened.
+            ScopeBlocked: If the target does not allow the procedure or the officer.
         """
         event = item.event
         if event is not None and event.type not in self.types:
@@ -96,6 +100,16 @@ class Deliver:
             Outcome.delivered("approved", attempts=0), state=state.with_record(mark_of(event.source, event.id))
         )
 
+    def scopes(self, item: Item) -> tuple[tuple[str, str], ...]:
+        """Return the scopes that the connector says a call needs.
+
+        Args:
+            item: The record, decoded.
+        """
+        event, _, data = item.decoded()
+        needed: tuple[tuple[str, str], ...] = tuple(self._sink.scopes(event, data)) if event.type in self.types else ()
+        return needed
+
     async def _send(self, item: Item) -> Handled:
         event, _, data = item.decoded()
         effect = effect_key(self._pipeline.name, self._step.connector, event.source, event.id)
@@ -106,13 +120,16 @@ class Deliver:
             return await self._sink.deliver(event, data, mine)
 
         try:
-            outcome, made = await self._target.call(context, once, attempts)
-        except (OutcomeUnknownError, ScopeError) as error:
+            outcome, made = await self._target.call(context, once, attempts, is_bulk=item.is_bulk)
+        except ScopeError as error:
+            blocked = Outcome(OutcomeKind.PARKED, SCOPE, attempts.made)
+            raise ScopeBlocked(error, Handled(blocked, effect_key=effect)) from error
+        except OutcomeUnknownError as error:
             waiting = Outcome(
                 OutcomeKind.REVIEW,
                 f"{error.code}.{error.reason}" if error.reason else error.code,
                 attempts=attempts.made,
-                repeat_possible=isinstance(error, OutcomeUnknownError),
+                repeat_possible=True,
             )
             raise ReviewRequired(waiting.reason, Handled(waiting, effect_key=effect)) from error
         except RecordError as error:

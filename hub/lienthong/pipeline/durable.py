@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from lienthong.config.models import KafkaSettings
-from lienthong.delivery.command import Command, parse_command
-from lienthong.delivery.parking import ParkedState
+from lienthong.delivery.command import parse_command
+from lienthong.delivery.parked_state import ParkedState
 from lienthong.errors import DecodeError, TopicDriftError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.reader import TopicReader
 from lienthong.kafka.settings import client_configuration
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.key_state import KeyStates
+from lienthong.pipeline.unparking import Order
 from lienthong.record import Place, Record
 
 log = structlog.get_logger(__name__)
@@ -36,12 +37,12 @@ class DurableState:
         self._tails: dict[int, int] = {}
         self._owned: frozenset[int] = frozenset()
 
-    async def load(self, partitions: Iterable[int], parked: ParkedState, states: KeyStates) -> list[Command]:
+    async def load(self, partitions: Iterable[int], parked: ParkedState, states: KeyStates) -> list[Order]:
         """Read partitions to their end.
 
         Args:
             partitions: Partition numbers of the source.
-            parked: Gets what is parked.
+            parked: Gets what is parked; empty.
             states: Gets what is known of each key.
 
         Returns:
@@ -50,12 +51,12 @@ class DurableState:
         numbers = list(partitions)
         await asyncio.to_thread(self._read, "state", numbers, states.load)
         await asyncio.to_thread(self._read, "parked", numbers, parked.apply)
-        commands: list[Command] = []
-        ends = await asyncio.to_thread(self._read, "replay", numbers, lambda record: commands.extend(_parsed(record)))
+        orders: list[Order] = []
+        ends = await asyncio.to_thread(self._read, "replay", numbers, lambda record: orders.extend(_parsed(record)))
         self._tails.update({place.partition: offset for place, offset in ends.items()})
         self._owned |= set(numbers)
         log.info("durable_state_loaded", pipeline=self._pipeline, partitions=len(numbers), parked=len(parked))
-        return commands
+        return orders
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Stop following commands of partitions.
@@ -68,7 +69,7 @@ class DurableState:
         for number in gone:
             self._tails.pop(number, None)
 
-    async def follow(self, deliver: Callable[[Command], None]) -> None:
+    async def follow(self, deliver: Callable[[Order], None]) -> None:
         """Hand over new commands of owned partitions until cancelled.
 
         Args:
@@ -85,8 +86,8 @@ class DurableState:
                 while self._owned == owned:
                     for record in await asyncio.to_thread(reader.read, _TAIL_POLL_SECONDS):
                         self._tails[record.partition] = record.offset + 1
-                        for command in _parsed(record):
-                            deliver(command)
+                        for order in _parsed(record):
+                            deliver(order)
             finally:
                 await asyncio.to_thread(reader.close)
 
@@ -105,9 +106,9 @@ class DurableState:
         return ends
 
 
-def _parsed(record: Record) -> list[Command]:
+def _parsed(record: Record) -> list[Order]:
     try:
-        return [parse_command(record)]
+        return [Order(parse_command(record), record.partition, record.offset)]
     except DecodeError as error:
         log.warning("command_unreadable", topic=record.topic, partition=record.partition, reason=error.reason)
         return []

@@ -15,6 +15,10 @@ from lienthong.schema import SchemaSpec
 from lienthong.transport.assignment import Assignment
 from lienthong.validation import validate
 
+#: Says which lane a record came in by; ``bulk`` for back-fill, which gives way to live traffic.
+LANE_HEADER = "lt-lane"
+_BULK = b"bulk"
+
 
 @dataclass(slots=True)
 class Item:
@@ -22,26 +26,33 @@ class Item:
 
     Attributes:
         record: At its place in the source topic.
-        assignment: Where to settle; None for a record that was settled when it was parked.
+        assignment: Its partition, for as long as this worker owns it.
         event: CloudEvents attributes and plain bytes; None if it could not be decoded.
         spec: Schema of the record; None if it could not be decoded.
         data: Parsed bytes; None if it could not be decoded.
         error: Why it could not be decoded.
         attempts: Counts calls; what an earlier worker counted is in it.
+        is_settled: Whether its offset was settled when it was parked.
     """
 
     record: Record
-    assignment: Assignment | None
+    assignment: Assignment
     event: Event | None = None
     spec: SchemaSpec | None = None
     data: BaseModel | None = field(default=None, repr=False)
     error: RecordError | None = None
     attempts: Attempts = field(default_factory=Attempts, repr=False)
+    is_settled: bool = False
 
     @property
     def key(self) -> str:
         """Key of the record as text."""
         return (self.record.key or b"").decode(errors="replace")
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether the record is back-fill."""
+        return self.record.header(LANE_HEADER) == _BULK
 
     def decoded(self) -> tuple[Event, SchemaSpec, BaseModel]:
         """Return event, schema and data.
@@ -63,22 +74,24 @@ class Handled:
         records: Written before the record is settled.
         state: New state of the key; None if nothing changed.
         effect_key: Id of the intended effect.
+        is_parked: Whether later records of the key wait behind it, as they also do behind some dead letters.
     """
 
     outcome: Outcome
     records: list[OutgoingRecord] = field(default_factory=list)
     state: KeyState | None = None
     effect_key: str = ""
+    is_parked: bool = False
 
 
 def decode(
-    record: Record, assignment: Assignment | None, registry: SchemaRegistry, plain: bytes | None, types: frozenset[str]
+    record: Record, assignment: Assignment, registry: SchemaRegistry, plain: bytes | None, types: frozenset[str]
 ) -> Item:
     """Return a record decoded with the open model of its type.
 
     Args:
         record: At its place in the source topic.
-        assignment: Where to settle.
+        assignment: Its partition.
         registry: All record types.
         plain: The value, decrypted.
         types: Types that need their data parsed; empty for all.

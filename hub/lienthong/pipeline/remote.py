@@ -1,34 +1,37 @@
 """The engine of pipelines that call a target: one lane per key, durable outcomes, settled one by one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
-from lienthong.delivery.command import Action, Command
-from lienthong.delivery.dead_letter import to_dead_letter
-from lienthong.delivery.hygiene import identity
+from lienthong.delivery.command import Action
+from lienthong.delivery.interruption import Interrupted
 from lienthong.delivery.lanes import LaneDispatcher
-from lienthong.delivery.parking import ParkedState
-from lienthong.errors import DecodeError, FatalError, RecordError
+from lienthong.delivery.parked_state import ParkedState
+from lienthong.delivery.parking import BEHIND, WINDOW, Lane, ParkedEntry, lane_of
+from lienthong.delivery.scope import parse_scope
+from lienthong.errors import DecodeError, FatalError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.failure_counts import FailureCounts
-from lienthong.pipeline.item import Handled, Item, decode
-from lienthong.pipeline.key_state import KeyState, KeyStates, encode, mark_of
+from lienthong.pipeline.handling import Handling
+from lienthong.pipeline.item import Handled, Item
+from lienthong.pipeline.key_state import KeyStates
 from lienthong.pipeline.messages import to_record
-from lienthong.pipeline.review_flow import Decided, ReviewFlow, cancelled
+from lienthong.pipeline.review_flow import ReviewFlow
+from lienthong.pipeline.scopes import BlockedScopes
 from lienthong.pipeline.settler import Settler
-from lienthong.pipeline.step import RemoteStep, ReviewRequired
-from lienthong.receipt import Receipt
-from lienthong.record import OutgoingRecord, Place, Record
+from lienthong.pipeline.step import RemoteStep
+from lienthong.pipeline.unparking import Errand, Order, Release, Unparking
+from lienthong.record import Place
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment, Slice
 
@@ -48,6 +51,7 @@ class RemoteEngine:
         metrics: What operators see.
         codec: Decrypts values; None if nothing is encrypted.
         max_dead_letter_bytes: Largest dead letter.
+        secret: Keys the hashes of scopes.
 
     Delivery:
         Records of one key are handled in the order of their partition and never two at once. A record is settled when
@@ -65,28 +69,44 @@ class RemoteEngine:
         metrics: Metrics,
         codec: RecordCodec | None = None,
         max_dead_letter_bytes: int | None = None,
+        secret: bytes = b"",
     ) -> None:
         policy = pipeline.definition.policy
-        self._pipeline = pipeline
+        names = pipeline.names
         self._step = step
         self._producer = producer
         self._durable = durable
-        self._registry = registry
         self._clock = clock
-        self._codec = codec
-        self._max_dead_letter_bytes = max_dead_letter_bytes
+        self._retry_seconds = policy.retry.max_interval
         self._parked = ParkedState()
         self._states = KeyStates()
-        self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
-        self._review = ReviewFlow(pipeline, self._parked, clock)
-        self._settler = Settler(pipeline.name, pipeline.names.receipts, producer, clock, metrics)
-        self._counts = FailureCounts(self._state_topic, self._states, producer, self._settler.wait_idle)
-        self._lanes: LaneDispatcher[Item | Command] = LaneDispatcher(
+        self._flow = ReviewFlow(pipeline, self._parked, clock)
+        self._settler = Settler(pipeline.name, names.receipts, producer, clock, metrics)
+        target = getattr(pipeline.definition.step, "connector", "")
+        self._scopes = BlockedScopes(pipeline.name, target, secret, metrics)
+        state_topic = names.of_pipeline("state", pipeline.name)
+        self._handling = Handling(
+            pipeline,
+            step,
+            registry,
+            self._states,
+            FailureCounts(state_topic, self._states, producer, self._settler.wait_idle),
+            self._flow,
+            self._scopes,
+            self._settler,
+            clock,
+            codec,
+            max_dead_letter_bytes,
+        )
+        self._unparking = Unparking(
+            pipeline.name, step, self._handling, self._flow, self._parked, producer, self._owner
+        )
+        self._lanes: LaneDispatcher[Item | Errand] = LaneDispatcher(
             self._handle, clock, max_in_flight=policy.max_in_flight, max_queued=policy.max_unsettled
         )
-        self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
+        self._assignments: dict[Place, Assignment] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._commands: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._is_draining = False
 
     async def start(self) -> None:
@@ -101,9 +121,9 @@ class RemoteEngine:
 
     async def stop(self) -> None:
         """Release everything; what is not settled is repeated by the next worker."""
-        for task in self._tasks:
+        for task in (*self._tasks, *self._background):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._background, return_exceptions=True)
         await self._lanes.close()
         await self._step.close()
         await self._producer.stop()
@@ -125,23 +145,30 @@ class RemoteEngine:
         Args:
             item: The slice.
         """
-        if self._codec is not None:
-            self._codec.begin_batch()
+        self._assignments[item.place] = item.assignment
+        self._handling.begin_batch()
         for message in item.messages:
             if item.assignment.is_leaving or self._is_draining:
                 return
             record = to_record(message)
-            await self._lanes.submit(self._decode(record, item.assignment), record.key)
+            await self._lanes.submit(self._handling.decode(record, item.assignment), record.key)
 
     async def on_assigned(self, assignments: Sequence[Assignment]) -> None:
-        """Read what is durable of new partitions before their records flow.
+        """Read what is durable of new partitions and go on with it before their records flow.
 
         Args:
             assignments: The new partitions.
         """
-        numbers = sorted({assignment.place.partition for assignment in assignments})
-        for command in await self._durable.load(numbers, self._parked, self._states):
-            self._accept(command)
+        places = {assignment.place for assignment in assignments}
+        read = ParkedState()
+        orders = await self._durable.load(sorted({place.partition for place in places}), read, self._states)
+        self._assignments.update((assignment.place, assignment) for assignment in assignments)
+        self._parked.adopt(read, places)
+        self._scopes.load(entry for entry in self._parked if _place_of(entry) in places)
+        for lane in self._parked.lanes(lambda entry: entry.reason in {BEHIND, WINDOW} and _place_of(entry) in places):
+            self._go_on(lane)
+        for order in orders:
+            self._accept(order)
 
     async def on_revoked(self, assignments: Sequence[Assignment], *, lost: bool) -> None:
         """Drop what waits, finish what runs, forget the partitions.
@@ -150,24 +177,55 @@ class RemoteEngine:
             assignments: The partitions that go away.
             lost: Whether another worker may own them already.
         """
-        leaving = set(assignments)
-        numbers = {assignment.place.partition for assignment in assignments}
+        leaving = {assignment.place for assignment in assignments}
 
-        def is_leaving(item: Item | Command) -> bool:
-            return item.partition in numbers if isinstance(item, Command) else item.assignment in leaving
+        def is_leaving(item: Item | Errand) -> bool:
+            return item.place in leaving if isinstance(item, Errand) else item.assignment in assignments
 
+        for place in leaving:
+            self._assignments.pop(place, None)
         self._lanes.cancel(is_leaving, running=lost)
+        self._handling.interrupt(lambda item: item.assignment in assignments)
         if not lost:
             await self._lanes.drain(1.0, is_leaving)
             await self._settler.wait_idle()
+        numbers = {place.partition for place in leaving}
         self._durable.forget(numbers)
         for number in numbers:
             self._states.forget_partition(number)
-            for topic in self._pipeline.topics:
-                self._parked.forget_partition(topic, number)
+            self._scopes.forget_partition(number)
+        for place in leaving:
+            self._parked.forget_partition(*place)
+
+    async def on_window_full(self, assignment: Assignment, offset: int) -> None:
+        """Let the key of a record make way that holds its partition up; it is tried again in the background.
+
+        Args:
+            assignment: The partition.
+            offset: The record.
+
+        Delivery:
+            A call under way is not cancelled: its record makes way at its next wait, unless it ends before.
+        """
+        item = self._lanes.find(
+            lambda each: isinstance(each, Item) and each.assignment is assignment and each.record.offset == offset
+        )
+        if not isinstance(item, Item) or self._owner(assignment.place) is not assignment:
+            return
+        lane = lane_of(item.record)
+        at_work = next((each for each in self._lanes.at_work() if _lane_of(each) == lane), None)
+        if isinstance(at_work, Item):
+            self._handling.interrupt(lambda each: each is at_work)
+            return
+        waiting = self._lanes.cancel(
+            lambda each: isinstance(each, Item) and each.assignment is assignment and lane_of(each.record) == lane
+        )
+        for each in waiting:
+            if isinstance(each, Item):
+                self._make_way(each)
 
     async def drain(self, timeout_seconds: float) -> bool:
-        """Finish what is at work; what only waits in a lane is left to the next worker.
+        """Finish calls that are under way; what only waits is left to the next worker.
 
         Args:
             timeout_seconds: Longest wait.
@@ -178,6 +236,7 @@ class RemoteEngine:
         end = self._clock.monotonic() + timeout_seconds
         self._is_draining = True
         self._lanes.cancel(lambda _: True)
+        self._handling.interrupt(lambda _: True)
         finished = await self._lanes.drain(timeout_seconds)
         try:
             async with asyncio.timeout(max(0.1, end - self._clock.monotonic())):
@@ -190,149 +249,97 @@ class RemoteEngine:
         """Return when the oldest open review of the partitions owned here was opened, or None."""
         return min((entry.parked_at for entry in self._parked if entry.review_id), default=None)
 
-    def _accept(self, command: Command) -> None:
-        if self._parked.find_review(command.review_id) is None:
-            return
-        task = asyncio.create_task(self._lanes.submit(command, command.key))
-        self._commands.add(task)
-        task.add_done_callback(self._commands.discard)
+    def parked_counts(self) -> dict[str, int]:
+        """Return reason → records that are parked in the partitions owned here."""
+        return self._parked.counts()
 
-    def _decode(self, record: Record, assignment: Assignment | None) -> Item:
+    def _owner(self, place: Place) -> Assignment | None:
+        assignment = self._assignments.get(place)
+        if assignment is None or assignment.is_leaving or assignment.is_over or self._is_draining:
+            return None
+        return assignment
+
+    def _accept(self, order: Order) -> None:
+        if self._parked.is_done(order.partition, order.offset):
+            return
+        command = order.command
+        if command.action is Action.RELEASE:
+            self._release(order)
+            return
+        place = Place(command.topic, order.partition)
+        lane = command.key if command.key is not None else f"{place.topic}:{place.partition}:{command.offset}"
+        self._run_errand(Errand(place, lane, order=order))
+
+    def _release(self, order: Order) -> None:
         try:
-            plain = record.value if self._codec is None else self._codec.decrypt(record)
-        except RecordError as error:
-            return Item(record, assignment, error=error)
-        return decode(record, assignment, self._registry, plain, self._step.types)
-
-    async def _handle(self, item: Item | Command) -> None:
-        if isinstance(item, Command):
-            await self._decide(item)
+            scope = parse_scope(order.command.scope)
+        except DecodeError as error:
+            log.warning("release_unreadable", reason=error.reason)
             return
-        assignment = item.assignment
-        if assignment is not None and assignment.is_over:
+        self._scopes.release(order.partition, scope)
+        lanes = self._parked.lanes(lambda entry: entry.scope == scope and entry.record.partition == order.partition)
+        release = Release(order, str(scope), set(lanes))
+        if not lanes:
+            self._spawn(self._unparking.finish_order(order))
+        for lane in lanes:
+            first = self._parked.first(lane)
+            if first is not None:
+                self._run_errand(Errand(_place_of(first), lane, release=release))
+
+    def _go_on(self, lane: Lane) -> None:
+        first = self._parked.first(lane)
+        if first is not None:
+            self._run_errand(Errand(_place_of(first), lane))
+
+    def _run_errand(self, errand: Errand) -> None:
+        self._spawn(self._lanes.submit(errand, errand.lane))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _handle(self, item: Item | Errand) -> None:
+        if isinstance(item, Errand):
+            await self._unparking.run(item)
             return
-        if self._review.is_parked(item):
-            handled = self._review.known(item) or self._review.park_behind(item)
+        if item.assignment.is_over:
+            return
+        if self._flow.is_parked(item):
+            handled = self._flow.known(item) or self._flow.park_behind(item)
         else:
-            handled = await self._run(item, self._step.handle)
-        if assignment is not None and assignment.is_over:
-            self._finish_late(item, handled)
-        else:
-            self._finish(item, handled, assignment)
-
-    async def _run(
-        self, item: Item, work: Callable[[Item, KeyState], Awaitable[Handled]], *, opens_review: bool = True
-    ) -> Handled:
-        state = self._states.get(item.record.partition, item.record.key or b"")
-        self._counts.attach(item)
-        try:
-            return await work(item, state)
-        except ReviewRequired as signal:
-            if not opens_review:
-                raise
-            if item.assignment is not None and item.assignment.is_over:
-                return signal.handled
-            return self._review.open_review(item, signal.reason, signal.handled)
-        except RecordError as error:
-            return self._set_aside(item, error)
-
-    def _set_aside(self, item: Item, error: RecordError) -> Handled:
-        if self._pipeline.definition.policy.errors.tolerance == "stop":
-            raise FatalError(f"a record failed ({error.code}) and the pipeline tolerates none") from error
-        step = self._pipeline.definition.step
-        undecoded = item.data is None and item.error is not None
-        letter = to_dead_letter(
-            item.record,
-            topic=self._dead_letters,
-            pipeline=self._pipeline.name,
-            stage=("decode" if isinstance(error, DecodeError) else "validate") if undecoded else "sink_write",
-            error=error,
-            first_failed_at=item.attempts.first_failed_at or self._clock.now(),
-            attempts=error.attempts,
-            connector=getattr(step, "connector", ""),
-            max_bytes=self._max_dead_letter_bytes,
-        )
-        reason = f"{error.code}.{error.reason}" if error.reason else error.code
-        return Handled(Outcome(OutcomeKind.DEAD_LETTERED, reason, error.attempts), [letter])
-
-    def _finish(
-        self, item: Item, handled: Handled, assignment: Assignment | None, after: Sequence[OutgoingRecord] = ()
-    ) -> "asyncio.Future[None]":
-        record = item.record
-        state = self._counts.after(item, handled)
-        if state is not None:
-            self._states.put(record.partition, record.key or b"", state)
-        return self._settler.add(
-            Place(record.topic, record.partition),
-            _receipt(item, handled),
-            [*handled.records, *after],
-            assignment,
-            record.timestamp_ms,
-            None if state is None else encode(self._state_topic, record.partition, record.key or b"", state),
-        )
-
-    def _finish_late(self, item: Item, handled: Handled) -> None:
-        """Tell of an effect that happened after the partition had left; all else is the next owner's to write."""
-        outcome = handled.outcome
-        if outcome.kind is OutcomeKind.DELIVERED and outcome.attempts:
-            told = Handled(replace(outcome, repeat_possible=True), effect_key=handled.effect_key)
-            self._settler.add(Place(item.record.topic, item.record.partition), _receipt(item, told))
-
-    async def _decide(self, command: Command) -> None:
-        """Carry out a decision and let go on what waited behind it; the lane is ours until all of it ended."""
-        decided = self._review.take_decision(command, lambda record: self._decode(record, None))
-        for each in decided:
             try:
-                handled = await self._run(each.item, self._work_for(each), opens_review=False)
-            except ReviewRequired as signal:
-                waiting = self._review.wait_again(each, signal.reason, signal.handled)
-                await self._finish(each.item, waiting, None)
-                return
-            if each.action is not None:
-                handled.state = self._with_mark(each.item, handled)
-            await self._finish(each.item, handled, None)
-            await self._producer.send(self._review.closing(each))
-        if decided:
-            log.info("review_decided", pipeline=self._pipeline.name, action=command.action.value)
+                handled = await self._handling.run(item, self._step.handle)
+            except Interrupted:
+                if self._owner(item.assignment.place) is not item.assignment:
+                    # It has no effect yet; the next worker begins it.
+                    return
+                waiting = Handled(Outcome(OutcomeKind.PARKED, WINDOW, item.attempts.made))
+                handled = self._flow.park_window(item, waiting)
+        self._settle(item, handled)
 
-    def _with_mark(self, item: Item, handled: Handled) -> KeyState | None:
-        """Return the state that keeps a decided record, read again after a crash, from being handled once more."""
-        if item.event is None:
-            return handled.state
-        state = handled.state or self._states.get(item.record.partition, item.record.key or b"")
-        return state.with_record(mark_of(item.event.source, item.event.id))
+    def _make_way(self, item: Item) -> None:
+        if self._flow.is_parked(item):
+            self._settle(item, self._flow.known(item) or self._flow.park_behind(item))
+        else:
+            self._settle(item, self._flow.park_window(item))
 
-    def _work_for(self, decided: Decided) -> Callable[[Item, KeyState], Awaitable[Handled]]:
-        if decided.action is Action.APPROVE:
-            return self._step.approve
-        if decided.action is Action.CANCEL:
-            return _cancel
-        return self._correct if decided.action is Action.CORRECT else self._step.handle
+    def _settle(self, item: Item, handled: Handled) -> None:
+        if item.assignment.is_over:
+            self._handling.finish_late(item, handled)
+            return
+        self._handling.finish(item, handled)
+        if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == WINDOW:
+            self._spawn(self._try_later(lane_of(item.record)))
 
-    async def _correct(self, item: Item, state: KeyState) -> Handled:
-        # What was asked about the wrong value says nothing about the corrected one.
-        return await self._step.handle(item, replace(state, asked=()))
+    async def _try_later(self, lane: Lane) -> None:
+        await self._clock.sleep(self._retry_seconds)
+        self._go_on(lane)
 
 
-async def _cancel(_item: Item, _state: KeyState) -> Handled:
-    return cancelled()
+def _place_of(entry: ParkedEntry) -> Place:
+    return Place(entry.record.topic, entry.record.partition)
 
 
-def _receipt(item: Item, handled: Handled) -> Receipt:
-    source, event_id = identity(item.record)
-    outcome = handled.outcome
-    return Receipt(
-        item.record.offset,
-        source,
-        event_id,
-        item.event.type if item.event is not None else "",
-        item.key,
-        outcome.kind.value,
-        outcome.reason,
-        outcome.attempts,
-        outcome.repeat_possible,
-        handled.effect_key,
-        outcome.attempt_ids,
-        tuple(f"{finding.field}:{finding.rule}" for finding in outcome.findings),
-        outcome.target_reference,
-    )
+def _lane_of(item: Item | Errand) -> Lane:
+    return item.lane if isinstance(item, Errand) else lane_of(item.record)

@@ -1,55 +1,58 @@
-"""Parking, review and what follows an official's decision, within one lane."""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+"""Builds the records that make a key wait and let it go on; what is parked is kept in step with them."""
 
 from lienthong.clock import Clock
-from lienthong.delivery.command import Action, Command
-from lienthong.delivery.parking import BEHIND, ParkedEntry, ParkedState, entry_id, to_closed, to_parked
+from lienthong.delivery.command import Command
+from lienthong.delivery.parked_state import ParkedState
+from lienthong.delivery.parking import (
+    BEHIND,
+    DEAD_LETTER,
+    QUARANTINE,
+    REVIEW,
+    SCOPE,
+    WINDOW,
+    ParkedEntry,
+    entry_id,
+    lane_of,
+    to_closed,
+    to_done,
+    to_parked,
+)
 from lienthong.delivery.review_record import review_id, to_closed_review, to_review
+from lienthong.delivery.scope import Scope
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.record import OutgoingRecord, Record
 
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A record that an official decided on, or one that waited behind it.
-
-    Attributes:
-        entry: The parked entry.
-        item: The record, decoded again, with the corrected value if there is one.
-        action: The decision; None for a record that only waited.
-    """
-
-    entry: ParkedEntry
-    item: Item
-    action: Action | None
+_KINDS = {REVIEW: OutcomeKind.REVIEW, DEAD_LETTER: OutcomeKind.DEAD_LETTERED}
 
 
 class ReviewFlow:
-    """Builds the records that park a key and release it again.
+    """Parks records and closes what was parked.
 
     Args:
         pipeline: Which pipeline.
         parked: What is parked in the partitions that this worker owns.
         clock: Where to read the time.
+
+    Delivery:
+        The records that a method returns or adds to an outcome must be written before the receipt, those of
+        :meth:`closing` after it.
     """
 
     def __init__(self, pipeline: Pipeline, parked: ParkedState, clock: Clock) -> None:
         self._pipeline = pipeline
         self._parked = parked
         self._clock = clock
-        self._parked_topic = pipeline.names.of_pipeline("parked", pipeline.name)
+        self._topic = pipeline.names.of_pipeline("parked", pipeline.name)
 
     def is_parked(self, item: Item) -> bool:
-        """Return whether a record must wait behind another one of its key.
+        """Return whether a record must wait behind another one of its key, or waits already.
 
         Args:
             item: The record.
         """
-        return self._parked.is_parked(item.record.key)
+        return self._parked.is_parked(lane_of(item.record))
 
     def known(self, item: Item) -> Handled | None:
         """Return where a record waits already, because it was parked before a crash, or None.
@@ -57,11 +60,11 @@ class ReviewFlow:
         Args:
             item: The record.
         """
-        for entry in self._parked.entries(item.record.key):
-            if entry.id == entry_id(item.record):
-                kind = OutcomeKind.REVIEW if entry.review_id else OutcomeKind.PARKED
-                return Handled(Outcome(kind, entry.reason, attempts=0))
-        return None
+        entry = self._parked.find(lane_of(item.record), entry_id(item.record))
+        if entry is None:
+            return None
+        kind = _KINDS.get(entry.reason, OutcomeKind.PARKED)
+        return Handled(Outcome(kind, entry.reason, attempts=0), is_parked=True)
 
     def park_behind(self, item: Item) -> Handled:
         """Let a record wait behind the parked ones of its key.
@@ -69,90 +72,150 @@ class ReviewFlow:
         Args:
             item: The record.
         """
-        record = to_parked(item.record, topic=self._parked_topic, reason=BEHIND, parked_at=self._clock.now())
-        self._parked.apply(record)
-        return Handled(Outcome(OutcomeKind.PARKED, BEHIND, attempts=0), [record])
+        return self._park(item, BEHIND, Handled(Outcome(OutcomeKind.PARKED, BEHIND, attempts=0)))
 
-    def open_review(self, item: Item, reason: str, handled: Handled) -> Handled:
+    def open_review(self, item: Item, reason: str, handled: Handled, entry: ParkedEntry | None = None) -> Handled:
         """Ask a person to decide, and let the key wait.
 
         Args:
             item: The record.
             reason: Machine-readable.
             handled: What is known so far.
+            entry: Where the record waited until now; None if it did not.
+
+        Delivery:
+            A review that is open stays as it is: then the decision changed nothing that the target accepts.
         """
-        now = self._clock.now()
+        if entry is not None and entry.review_id:
+            handled.is_parked = True
+            return handled
         identifier = review_id(self._pipeline.name, item.record)
-        parked = to_parked(item.record, topic=self._parked_topic, reason="review", parked_at=now, review_id=identifier)
         asked = to_review(
             item.record,
             topic=self._pipeline.names.review,
             pipeline=self._pipeline.name,
             reason=reason,
-            opened_at=now,
+            opened_at=self._clock.now(),
             findings=handled.outcome.findings,
         )
-        self._parked.apply(parked)
-        handled.records += [parked, asked]
+        self._park(item, REVIEW, handled, identifier=identifier)
+        handled.records.append(asked)
         return handled
 
-    def take_decision(self, command: Command, decode: Callable[[Record], Item]) -> list[Decided]:
-        """Return what may go on after a decision: the record, then those that waited behind it.
+    def park_dead_letter(self, item: Item, handled: Handled, entry: ParkedEntry | None = None) -> Handled:
+        """Let a key wait behind a record that was set aside.
 
         Args:
-            command: The decision.
-            decode: Record → decoded item.
-
-        Returns:
-            Nothing when the review is not open here any more.
+            item: The record.
+            handled: Its end as a dead letter.
+            entry: Where the record waited until now; None if it did not.
         """
-        blocker = self._parked.find_review(command.review_id)
-        if blocker is None:
-            return []
-        decided: list[Decided] = []
-        for entry in self._parked.entries(blocker.record.key):
-            mine = entry.id == blocker.id
-            record = self._corrected(entry.record, command) if mine else entry.record
-            decided.append(Decided(entry, decode(record), command.action if mine else None))
-        return decided
+        return self._park(item, DEAD_LETTER, handled, entry)
 
-    def closing(self, decided: Decided) -> list[OutgoingRecord]:
+    def park_scope(self, item: Item, scope: Scope, handled: Handled, entry: ParkedEntry | None = None) -> Handled:
+        """Let a key wait until its target allows a scope.
+
+        Args:
+            item: The record.
+            scope: What is not allowed.
+            handled: What is known so far.
+            entry: Where the record waited until now; None if it did not.
+        """
+        return self._park(item, SCOPE, handled, entry, scope=scope)
+
+    def park_window(self, item: Item, handled: Handled | None = None) -> Handled:
+        """Let a key wait that holds up its partition; it is tried again without an operator.
+
+        Args:
+            item: The record.
+            handled: What is known so far.
+        """
+        return self._park(item, WINDOW, handled or Handled(Outcome(OutcomeKind.PARKED, WINDOW, attempts=0)))
+
+    def quarantine(self, item: Item, entry: ParkedEntry | None = None) -> Handled:
+        """Let a key wait because handling its record ends the process; ``replay`` or ``discard`` releases it.
+
+        Args:
+            item: The record.
+            entry: Where the record waited until now; None if it did not.
+        """
+        handled = Handled(Outcome(OutcomeKind.PARKED, QUARANTINE, attempts=0))
+        return self._park(item, QUARANTINE, handled, entry)
+
+    def closing(self, entry: ParkedEntry) -> list[OutgoingRecord]:
         """Return the records that say that an entry has ended; write them after its receipt.
 
         Args:
-            decided: The entry.
+            entry: The entry.
         """
-        closed = to_closed(decided.entry.record, topic=self._parked_topic)
+        closed = to_closed(entry.record, topic=self._topic)
         self._parked.apply(closed)
-        records = [closed]
-        if decided.entry.review_id:
-            records.append(to_closed_review(decided.entry.review_id, self._pipeline.names.review))
-        return records
+        return [closed, *self._closed_review(entry)]
 
-    def wait_again(self, decided: Decided, reason: str, handled: Handled) -> Handled:
-        """Open a review for a record that waited; those behind it keep their places and wait on.
+    def done(self, key: bytes | None, partition: int, offset: int) -> list[OutgoingRecord]:
+        """Return the record that keeps a command from being carried out again.
 
         Args:
-            decided: The record that needs a decision now.
-            reason: Machine-readable.
-            handled: What is known so far.
+            key: Key of the command.
+            partition: Partition of the command.
+            offset: Its place in ``replay.<pipeline>``.
         """
-        if decided.entry.review_id:
-            # The review stays as it is: the decision changed nothing that the target accepts.
-            return handled
-        return self.open_review(decided.item, reason, handled)
+        record = to_done(key, partition, offset, topic=self._topic)
+        self._parked.apply(record)
+        return [record]
 
-    def _corrected(self, record: Record, command: Command) -> Record:
-        if command.action is not Action.CORRECT or command.value is None:
-            return record
-        return record._replace(value=command.value)
+    def _park(
+        self,
+        item: Item,
+        reason: str,
+        handled: Handled,
+        entry: ParkedEntry | None = None,
+        *,
+        identifier: str = "",
+        scope: Scope | None = None,
+    ) -> Handled:
+        record = to_parked(
+            item.record,
+            topic=self._topic,
+            reason=reason,
+            parked_at=self._clock.now(),
+            review_id=identifier,
+            scope=scope,
+        )
+        self._parked.apply(record)
+        handled.records.append(record)
+        handled.is_parked = True
+        if entry is not None:
+            handled.records += self._closed_review(entry)
+        return handled
+
+    def _closed_review(self, entry: ParkedEntry) -> list[OutgoingRecord]:
+        return [to_closed_review(entry.review_id, self._pipeline.names.review)] if entry.review_id else []
 
 
-def cancelled(handled: Handled | None = None) -> Handled:
-    """Return the outcome of a record that an official cancelled.
+def corrected(record: Record, command: Command) -> Record:
+    """Return a record with the value of a correction.
 
     Args:
-        handled: What is known so far.
+        record: The record that waits.
+        command: The correction.
     """
-    outcome = Outcome(OutcomeKind.CANCELLED, "by_official", attempts=0)
-    return Handled(outcome) if handled is None else replace(handled, outcome=outcome)
+    return record._replace(value=command.value)
+
+
+def replayed(command: Command, waiting: Record | None) -> Record | None:
+    """Return the record that a command puts back, at its old place and with its old name.
+
+    Args:
+        command: A ``replay`` or ``discard``.
+        waiting: The record as it waits; None if it does not.
+
+    Returns:
+        What waits, with the replayed value; otherwise what the command carries; None if that is nothing either.
+    """
+    if waiting is not None:
+        return waiting if command.value is None else waiting._replace(value=command.value)
+    if not command.headers:
+        return None
+    place = command.topic, command.partition, command.offset, command.timestamp_ms
+    return Record(*place, command.key, command.value, list(command.headers))

@@ -13,7 +13,7 @@ from lienthong.transport.assignment import Assignment
 
 
 class _Entry:
-    __slots__ = ("assignment", "done", "place", "receipt", "records", "state", "timestamp_ms")
+    __slots__ = ("assignment", "closing", "done", "place", "receipt", "records", "state", "timestamp_ms")
 
     def __init__(
         self,
@@ -23,6 +23,7 @@ class _Entry:
         assignment: Assignment | None,
         timestamp_ms: int,
         state: OutgoingRecord | None,
+        closing: Sequence[OutgoingRecord],
     ) -> None:
         self.place = place
         self.receipt = receipt
@@ -30,6 +31,7 @@ class _Entry:
         self.assignment = assignment
         self.timestamp_ms = timestamp_ms
         self.state = state
+        self.closing = closing
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
 
@@ -68,6 +70,7 @@ class Settler:
         assignment: Assignment | None = None,
         timestamp_ms: int = -1,
         state: OutgoingRecord | None = None,
+        closing: Sequence[OutgoingRecord] = (),
     ) -> "asyncio.Future[None]":
         """Note an outcome.
 
@@ -79,11 +82,12 @@ class Settler:
             timestamp_ms: Kafka timestamp of the record, for its latency.
             state: What is known of the key now. It is written only when the records are acknowledged: a state that says
                 "done" beside a record that was never written would lose that record at the next crash.
+            closing: Written after the receipt: what must stay open until the outcome can be seen.
 
         Returns:
             Done when the outcome is durable; cancelled when Kafka refused it.
         """
-        entry = _Entry(place, receipt, records, assignment, timestamp_ms, state)
+        entry = _Entry(place, receipt, records, assignment, timestamp_ms, state, closing)
         self._waiting.append(entry)
         self._last = entry.done
         self._has_work.set()
@@ -128,6 +132,9 @@ class Settler:
                 )
             ]
         )
+        closing = [record for entry in entries for record in entry.closing]
+        if closing:
+            await self._producer.send(closing)
         settled: dict[Assignment, list[int]] = defaultdict(list)
         counts: dict[str, int] = defaultdict(int)
         for entry in entries:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from lienthong.connector import CallContext
+from lienthong.errors import ScopeError
 from lienthong.pipeline.definitions import DeliverStep, LookupStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState
@@ -32,6 +33,15 @@ class RemoteStep(Protocol):
         Raises:
             RecordError: The record is set aside.
             ReviewRequired: A person must decide.
+            ScopeBlocked: The target does not allow the record's procedure or officer.
+        """
+        ...
+
+    def scopes(self, item: Item) -> tuple[tuple[str, str], ...]:
+        """Return kind and value of the scopes that a call for a record needs, as far as that is known before it.
+
+        Args:
+            item: The record, decoded.
         """
         ...
 
@@ -56,6 +66,20 @@ class ReviewRequired(Exception):  # noqa: N818 - a signal, not an error
     def __init__(self, reason: str, handled: Handled) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.handled = handled
+
+
+class ScopeBlocked(Exception):  # noqa: N818 - a signal, not an error
+    """The target does not allow the procedure, the officer or the agreement that a call needs.
+
+    Args:
+        error: What the target said.
+        handled: What is known so far: attempts and the intended effect.
+    """
+
+    def __init__(self, error: ScopeError, handled: Handled) -> None:
+        super().__init__(error.scope_kind)
+        self.error = error
         self.handled = handled
 
 

@@ -8,6 +8,7 @@ from lienthong.access_log import AccessEntry, AccessPhase, encode
 from lienthong.clock import Clock
 from lienthong.connector import CallContext, Lookup
 from lienthong.delivery.effect import effect_key
+from lienthong.delivery.parking import SCOPE
 from lienthong.envelope import JSON_TYPE, SPEC_VERSION, Event, to_kafka
 from lienthong.errors import LienthongError, RecordError, ScopeError
 from lienthong.kafka.producer import AcknowledgedProducer
@@ -15,7 +16,7 @@ from lienthong.outcome import Answer, AnswerStatus, Outcome, OutcomeKind
 from lienthong.pipeline.definitions import LookupStep, Pipeline
 from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState, mark_of
-from lienthong.pipeline.step import ReviewRequired, call_context
+from lienthong.pipeline.step import ReviewRequired, ScopeBlocked, call_context
 from lienthong.pipeline.target import Target
 from lienthong.record import OutgoingRecord
 from lienthong.schema import LookupBinding, dataschema
@@ -62,10 +63,12 @@ class Verify:
     async def open(self) -> None:
         """Prepare the connector."""
         await self._lookup.open()
+        await self._target.open()
 
     async def close(self) -> None:
         """Release the connector."""
         await self._lookup.close()
+        await self._target.close()
 
     async def handle(self, item: Item, state: KeyState) -> Handled:
         """Ask about one record, unless that was done.
@@ -77,6 +80,7 @@ class Verify:
         Raises:
             RecordError: The record is set aside.
             ReviewRequired: If the answer is anything but a match.
+            ScopeBlocked: If the target does not allow the procedure or the officer.
         """
         event = item.event
         if event is not None and self.types and event.type not in self.types:
@@ -118,6 +122,18 @@ class Verify:
         answer = Answer(AnswerStatus.APPROVED)
         return Handled(Outcome.delivered("approved", attempts=0), [self._result(item, binding, answer)], known, effect)
 
+    def scopes(self, item: Item) -> tuple[tuple[str, str], ...]:
+        """Return the scopes that the connector says a question needs.
+
+        Args:
+            item: The record, decoded.
+        """
+        event, spec, data = item.decoded()
+        if self._step.query not in spec.lookups:
+            return ()
+        needed: tuple[tuple[str, str], ...] = tuple(self._lookup.scopes(event, data))
+        return needed
+
     async def _ask(self, item: Item, query: Any, effect: str, mark: str) -> tuple[Answer, int, list[str]]:
         context = call_context(self._pipeline, self._step, item, effect)
         attempts = item.attempts
@@ -133,10 +149,10 @@ class Verify:
             return answer
 
         try:
-            answer, made = await self._target.call(context, once, attempts)
+            answer, made = await self._target.call(context, once, attempts, is_bulk=item.is_bulk)
         except ScopeError as error:
-            waiting = Outcome(OutcomeKind.REVIEW, f"scope.{error.scope_kind}", attempts.made)
-            raise ReviewRequired(waiting.reason, Handled(waiting, effect_key=effect)) from error
+            blocked = Outcome(OutcomeKind.PARKED, SCOPE, attempts.made)
+            raise ScopeBlocked(error, Handled(blocked, effect_key=effect)) from error
         except RecordError as error:
             error.attempts = attempts.made
             raise

@@ -15,7 +15,7 @@ from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.item import decode
 from lienthong.pipeline.key_state import KeyState
 from lienthong.pipeline.messages import to_record
-from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.step import ReviewRequired, ScopeBlocked
 from lienthong.pipeline.target import Target
 from lienthong.registry.schemas import SchemaRegistry
 
@@ -115,23 +115,28 @@ async def test_types_that_the_connector_does_not_know_are_filtered(deliver, benc
     assert (await deliver.run(message)).kind is OutcomeKind.FILTERED
 
 
-@pytest.mark.parametrize(
-    ("error", "reason", "repeat"),
-    [
-        (OutcomeUnknownError("reset after sending"), "outcome_unknown", True),
-        (ScopeError("not whitelisted", scope_kind="procedure", scope="1.004194", reason="004"), "scope.004", False),
-    ],
-)
-async def test_what_nobody_can_know_or_allow_goes_to_a_person(deliver, bench, sink, error, reason, repeat) -> None:
+async def test_what_nobody_can_know_goes_to_a_person(deliver, bench, sink) -> None:
     """An unknown outcome is neither repeated blindly nor forgotten; the state stays as it was."""
-    sink.answers = [error]
+    sink.answers = [OutcomeUnknownError("reset after sending")]
     with pytest.raises(ReviewRequired) as caught:
         await deliver.run(bench.snapshot(1))
     handled = caught.value.handled
-    assert caught.value.reason == handled.outcome.reason == reason
-    assert handled.outcome.repeat_possible is repeat
+    assert caught.value.reason == handled.outcome.reason == "outcome_unknown"
+    assert handled.outcome.repeat_possible is True
     assert handled.state is None
     assert len(sink.contexts) == 1
+    assert (await deliver.run(bench.snapshot(1))).kind is OutcomeKind.DELIVERED
+
+
+async def test_what_the_target_does_not_allow_waits_for_its_scope(deliver, bench, sink) -> None:
+    """No official can decide what only the target's operator can allow; the state stays as it was."""
+    sink.answers = [ScopeError("not whitelisted", scope_kind="procedure", scope="1.004194", reason="004")]
+    with pytest.raises(ScopeBlocked) as caught:
+        await deliver.run(bench.snapshot(1))
+    handled = caught.value.handled
+    assert (handled.outcome.kind, handled.outcome.reason) == (OutcomeKind.PARKED, "scope")
+    assert (caught.value.error.scope_kind, caught.value.error.scope) == ("procedure", "1.004194")
+    assert handled.state is None
     assert (await deliver.run(bench.snapshot(1))).kind is OutcomeKind.DELIVERED
 
 

@@ -13,7 +13,7 @@ from lienthong.outcome import Answer, AnswerStatus, Finding, OutcomeKind
 from lienthong.pipeline.item import decode
 from lienthong.pipeline.key_state import KeyState, mark_of
 from lienthong.pipeline.messages import to_record
-from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.step import ReviewRequired, ScopeBlocked
 from lienthong.pipeline.target import Target
 from lienthong.pipeline.verify import Verify
 from lienthong.registry.schemas import SchemaRegistry
@@ -172,12 +172,12 @@ async def test_anything_but_a_match_goes_to_a_person(verify, bench, lookup, stat
     assert handled.state.asked
 
 
-async def test_a_scope_that_is_not_allowed_goes_to_a_person_with_its_result_recorded(verify, bench, lookup, producer):
+async def test_a_scope_that_is_not_allowed_is_told_with_its_result_recorded(verify, bench, lookup, producer):
     """A refused question was asked, too."""
     lookup.answers = [ScopeError("not allowed", scope_kind="officer", scope="o-1", reason="005")]
-    with pytest.raises(ReviewRequired) as caught:
+    with pytest.raises(ScopeBlocked) as caught:
         await verify.handle(_item(bench.snapshot(1), verify), KeyState())
-    assert caught.value.reason == "scope.officer"
+    assert (caught.value.error.scope_kind, caught.value.handled.outcome.reason) == ("officer", "scope")
     assert [each.result for each in _entries(producer)] == ["", "scope"]
 
 

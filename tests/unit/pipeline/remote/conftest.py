@@ -7,27 +7,29 @@ import pytest
 
 from lienthong import receipt
 from lienthong.delivery.command import Action, Command
-from lienthong.delivery.parking import ParkedState
+from lienthong.delivery.parked_state import ParkedState
 from lienthong.delivery.review_record import review_id
+from lienthong.delivery.scope import scope_of
 from lienthong.outcome import Finding, Outcome, OutcomeKind
 from lienthong.pipeline.item import Handled
 from lienthong.pipeline.key_state import mark_of
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.remote import RemoteEngine
 from lienthong.pipeline.step import ReviewRequired
+from lienthong.pipeline.unparking import Order
 from lienthong.record import Record
 from lienthong.registry.schemas import SchemaRegistry
 
 REGISTRY = SchemaRegistry.installed()
-CODE = b"H57.21-261008-0001"
+SECRET = b"0123456789abcdef0123456789abcdef"
 
 
 class _Durable:
     """What Kafka would hold of the pipeline's own topics."""
 
-    def __init__(self, producer) -> None:
+    def __init__(self, producer, orders) -> None:
         self.producer = producer
-        self.commands: list[Command] = []
+        self.orders: list[Order] = orders
         self.forgotten: set[int] = set()
         self.deliver = None
 
@@ -39,7 +41,7 @@ class _Durable:
                 parked.apply(read)
             if each.topic == "hue.state.deliver" and each.partition in partitions:
                 states.load(read)
-        return self.commands
+        return [order for order in self.orders if order.partition in partitions]
 
     def forget(self, partitions) -> None:
         """Forget."""
@@ -61,6 +63,8 @@ class _Step:
         self.approved: list[str] = []
         self.answers: dict[str, object] = {}
         self.gates: dict[str, asyncio.Event] = {}
+        self.waits: dict[str, asyncio.Event] = {}
+        self.needs: dict[str, tuple[tuple[str, str], ...]] = {}
         self.at_work = 0
 
     async def open(self) -> None:
@@ -74,17 +78,26 @@ class _Step:
         event, _, _ = item.decoded()
         if mark_of(event.source, event.id) in state.recent:
             return Handled(Outcome(OutcomeKind.DUPLICATE, "same_id", attempts=0))
-        self.calls.append(event.id)
-        self.at_work += 1
-        try:
-            if event.id in self.gates:
-                await self.gates[event.id].wait()
-        finally:
-            self.at_work -= 1
-        answer = self.answers.get(event.id)
+        if event.id in self.waits:
+            await self.waits[event.id].wait()
+        answer = await item.attempts.interruption.around(self._call)(event.id)
         if isinstance(answer, Exception):
             raise answer
         return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), ""))
+
+    async def _call(self, event_id):
+        self.calls.append(event_id)
+        self.at_work += 1
+        try:
+            if event_id in self.gates:
+                await self.gates[event_id].wait()
+        finally:
+            self.at_work -= 1
+        return self.answers.get(event_id)
+
+    def scopes(self, item):
+        """Return what the test says that a call needs."""
+        return self.needs.get(item.event.id, ())
 
     async def approve(self, item, state):
         """Take an official's word."""
@@ -101,11 +114,11 @@ def make_mismatch() -> ReviewRequired:
 class _Lab:
     """An engine at work, and the means to look at it."""
 
-    def __init__(self, pipeline, producer, clock, metrics) -> None:
+    def __init__(self, pipeline, producer, clock, metrics, orders) -> None:
         self.pipeline, self.producer = pipeline, producer
         self.step = _Step()
-        self.durable = _Durable(producer)
-        self.engine = RemoteEngine(pipeline, self.step, producer, self.durable, REGISTRY, clock, metrics)
+        self.durable = _Durable(producer, orders)
+        self.engine = RemoteEngine(pipeline, self.step, producer, self.durable, REGISTRY, clock, metrics, secret=SECRET)
 
     async def turns(self, number: int = 60) -> None:
         """Let everything go on."""
@@ -129,26 +142,45 @@ class _Lab:
             state.apply(Record(each.topic, 0, offset, 0, each.key, each.value, each.headers))
         return [(entry.record.header("ce_id") or b"").decode() for entry in state]
 
-    def command(self, message, action: Action, corrected: bytes | None = None) -> Command:
-        """Return an official's decision on a record."""
-        return Command(
+    def give(self, message, action: Action, value: bytes | None = None) -> Order:
+        """Write a decision on a record, or a release of its key's scope, where the engine reads it."""
+        record = to_record(message)
+        is_review = action in {Action.APPROVE, Action.CORRECT, Action.CANCEL}
+        command = Command(
             action=action,
-            review_id=review_id("deliver", to_record(message)),
+            review_id=review_id("deliver", record) if is_review else "",
             pipeline="deliver",
             actor="officer-1",
             reason="checked",
             decided_at=datetime(2026, 10, 9, tzinfo=UTC),
-            topic=message.topic(),
-            partition=message.partition(),
-            offset=message.offset(),
-            key=CODE,
-            corrected=corrected,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value if action is Action.REPLAY and value is None else value,
+            headers=[] if is_review else record.headers,
         )
+        return self.add(command)
+
+    def release(self, kind: str, value: str) -> Order:
+        """Write that a scope is allowed again."""
+        scope = str(scope_of("portal", kind, value, SECRET))
+        at = datetime(2026, 10, 9, tzinfo=UTC)
+        return self.add(Command(Action.RELEASE, "", "deliver", "op-1", "allowed", at, "", 0, -1, None, scope=scope))
+
+    def add(self, command: Command) -> Order:
+        """Append a command to the topic; an engine at work reads it at once."""
+        order = Order(command, command.partition, len(self.durable.orders))
+        self.durable.orders.append(order)
+        if self.durable.deliver is not None:
+            self.durable.deliver(order)
+        return order
 
 
 @pytest.fixture
 def make_lab(make_pipeline, producer, clock, metrics):
-    """Give a function that makes an engine that is not started."""
+    """Give a function that makes an engine that is not started; all read the same topics."""
+    orders: list[Order] = []
 
     def make(**policy):
         pipeline = make_pipeline(
@@ -157,7 +189,7 @@ def make_lab(make_pipeline, producer, clock, metrics):
             deliver={"connector": "portal", "purpose": "p", "legal_basis": "l"},
             policy=policy,
         )
-        return _Lab(pipeline, producer, clock, metrics)
+        return _Lab(pipeline, producer, clock, metrics, orders)
 
     return make
 

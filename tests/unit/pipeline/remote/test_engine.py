@@ -141,7 +141,7 @@ async def test_a_call_that_ends_after_its_partition_left_writes_no_state(
         assert (row.kind, row.repeat_possible) == ("delivered", True)
     else:
         assert producer.written == []
-    assert lab.engine._review.is_parked(type("Item", (), {"record": to_record(source.progress(9))})) is False
+    assert lab.engine._flow.is_parked(type("Item", (), {"record": to_record(source.progress(9))})) is False
 
 
 async def test_a_stopping_worker_finishes_what_runs_and_begins_nothing(lab, source) -> None:

@@ -30,7 +30,7 @@ async def test_a_decision_releases_the_key_in_order(mismatch, lab, source, actio
     await lab.turns()
     lab.step.answers.clear()
     corrected = first.value() if action is Action.CORRECT else None
-    lab.durable.deliver(lab.command(first, action, corrected))
+    lab.give(first, action, corrected)
     await lab.turns(200)
     ends = {Action.APPROVE: "delivered", Action.CANCEL: "cancelled", Action.CORRECT: "delivered"}
     assert lab.receipts()[3:] == [("p-1", ends[action]), ("p-2", "delivered"), ("p-3", "delivered")]
@@ -50,7 +50,7 @@ async def test_a_decided_record_that_is_read_again_is_not_handled_again(mismatch
     await lab.engine.submit(source.slice(first))
     await lab.turns()
     lab.step.answers.clear()
-    lab.durable.deliver(lab.command(first, action))
+    lab.give(first, action)
     await lab.turns(200)
     again = source.progress(1)
     await lab.engine.submit(source.slice(again))
@@ -65,9 +65,9 @@ async def test_the_same_decision_twice_is_carried_out_once(mismatch, lab, source
     first = source.progress(1)
     await lab.engine.submit(source.slice(first))
     await lab.turns()
-    lab.durable.deliver(lab.command(first, Action.APPROVE))
-    lab.durable.deliver(lab.command(first, Action.APPROVE))
-    lab.durable.deliver(lab.command(first, Action.CANCEL))
+    lab.give(first, Action.APPROVE)
+    lab.give(first, Action.APPROVE)
+    lab.give(first, Action.CANCEL)
     await lab.turns(200)
     assert lab.step.approved == ["p-1"]
     assert lab.receipts() == [("p-1", "review"), ("p-1", "delivered")]
@@ -79,12 +79,12 @@ async def test_a_record_that_waited_may_need_a_decision_of_its_own(mismatch, lab
     first, second = source.progress(1), source.progress(2)
     await lab.engine.submit(source.slice(first, second, source.progress(3)))
     await lab.turns()
-    lab.durable.deliver(lab.command(first, Action.APPROVE))
+    lab.give(first, Action.APPROVE)
     await lab.turns(200)
     assert lab.parked() == ["p-2", "p-3"]
     assert lab.open_reviews() == {review_id("deliver", to_record(second)).encode()}
     assert lab.receipts()[3:] == [("p-1", "delivered"), ("p-2", "review")]
-    lab.durable.deliver(lab.command(second, Action.APPROVE))
+    lab.give(second, Action.APPROVE)
     await lab.turns(200)
     assert lab.parked() == []
     assert lab.open_reviews() == set()
@@ -97,12 +97,12 @@ async def test_a_correction_that_is_still_wrong_asks_again(mismatch, lab, source
     first = source.progress(1)
     await lab.engine.submit(source.slice(first, source.progress(2)))
     await lab.turns()
-    lab.durable.deliver(lab.command(first, Action.CORRECT, first.value()))
+    lab.give(first, Action.CORRECT, first.value())
     await lab.turns(200)
     assert lab.parked() == ["p-1", "p-2"]
     assert len(lab.open_reviews()) == 1
     assert lab.step.calls == ["p-1", "p-1"]
-    lab.durable.deliver(lab.command(first, Action.CANCEL))
+    lab.give(first, Action.CANCEL)
     await lab.turns(200)
     assert lab.parked() == []
     assert lab.receipts()[-2:] == [("p-1", "cancelled"), ("p-2", "delivered")]
@@ -126,7 +126,7 @@ async def test_a_parked_record_that_is_read_again_is_told_once_more_and_not_park
     assert successor.parked() == ["p-1", "p-2", "p-3"]
     assert len(successor.open_reviews()) == 1
     assert fresh.assignment.position == 3
-    successor.durable.deliver(successor.command(first, Action.APPROVE))
+    successor.give(first, Action.APPROVE)
     await successor.turns(200)
     assert successor.parked() == []
     assert successor.step.calls == ["p-2", "p-3"]
@@ -142,7 +142,7 @@ async def test_a_decision_that_came_while_nobody_worked_is_carried_out_at_assign
     await lab.engine.submit(source.slice(first, source.progress(2)))
     await lab.turns()
     successor = make_lab()
-    successor.durable.commands = [successor.command(first, Action.APPROVE)]
+    successor.give(first, Action.APPROVE)
     await successor.engine.start()
     await successor.engine.on_assigned([make_bench("records.dossier").assignment])
     await successor.turns(200)

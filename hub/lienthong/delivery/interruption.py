@@ -1,0 +1,93 @@
+"""Ends the wait for the next call about one record, never the call itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from lienthong.errors import OutcomeUnknownError
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class Interrupted(Exception):  # noqa: N818 - a signal, not an error
+    """The work was given up while it waited for its next call."""
+
+
+class Interruption:
+    """Lets somebody else end work that waits for a backoff, a circuit or a budget.
+
+    Delivery:
+        A call under way is never cancelled, and after an answer, or a call whose effect nobody knows, the work goes on
+        to its end: only what certainly has no effect at the target is given up.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[object] | None = None
+        self._is_wanted = False
+        self._is_cancelled = False
+        self._is_held = False
+
+    def request(self) -> None:
+        """End the work at its next wait, or now if it waits."""
+        self._is_wanted = True
+        if self._task is not None and not self._is_held and not self._is_cancelled:
+            self._is_cancelled = True
+            self._task.cancel()
+
+    @asynccontextmanager
+    async def released(self) -> AsyncIterator[None]:
+        """Let the work be given up inside the block although a call was begun, because nothing was sent yet."""
+        self._is_held = False
+        if self._is_wanted:
+            self.request()
+        yield
+        if self._is_cancelled:
+            # Delivered here: a request that follows must not be cut off.
+            await asyncio.sleep(0)
+        self._is_held = True
+
+    async def run(self, work: Awaitable[T]) -> T:
+        """Do the work in the current task.
+
+        Args:
+            work: Every call in it goes through :meth:`around`.
+
+        Raises:
+            Interrupted: If it was given up.
+        """
+        task = asyncio.current_task()
+        self._task = task
+        try:
+            return await work
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled the same task, because its partition is lost.
+            if task is None or not self._is_cancelled or task.uncancel() > 0:
+                raise
+            raise Interrupted from None
+        finally:
+            self._task = None
+
+    def around(self, call: Callable[[A], Awaitable[T]]) -> Callable[[A], Awaitable[T]]:
+        """Return a call that is not interrupted.
+
+        Args:
+            call: One call to the target.
+        """
+
+        async def guarded(argument: A) -> T:
+            self._is_held = True
+            try:
+                result = await call(argument)
+            except OutcomeUnknownError:
+                raise
+            except Exception:
+                self._is_held = False
+                if self._is_wanted:
+                    # By then the task has gone on to its wait, or has ended.
+                    asyncio.get_running_loop().call_soon(self.request)
+                raise
+            return result
+
+        return guarded
