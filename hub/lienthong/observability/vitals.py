@@ -17,6 +17,8 @@ class Vitals:
         self._records = 0
         self._calls: dict[int, float] = {}
         self._number = 0
+        #: Why nothing is begun at all, by name, such as a planned window of the target.
+        self.pauses: set[str] = set()
 
     @contextmanager
     def record(self) -> Iterator[None]:
@@ -54,7 +56,7 @@ class Vitals:
     @property
     def is_waiting(self) -> bool:
         """Whether records wait for a target rather than for us."""
-        return self._records > len(self._calls)
+        return bool(self.pauses) or self._records > len(self._calls)
 
     @property
     def oldest_call_seconds(self) -> float:

@@ -22,6 +22,7 @@ _CHECK_SECONDS = 1.0
 #: A check that comes this late was held up with the whole process, so that nobody is to blame for the silence.
 _FROZEN_SECONDS = 5.0
 _UNREADABLE = 10
+_ASK_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,21 @@ class Judge:
 
     def __init__(self, settings: WatchdogSettings, now: float) -> None:
         self._settings = settings
-        self._begun = self._moved = now
+        self._begun = self._thawed = self._moved = now
         self._progress: Hashable = None
         self._stopping_since: float | None = None
         self._gone_since: float | None = None
 
-    def forgive(self, now: float) -> None:
-        """Count all silence from now on: the process was frozen, or the broker was away.
+    def forgive(self, now: float, *, was_frozen: bool) -> None:
+        """Count silence from now on.
 
         Args:
             now: The time.
+            was_frozen: Whether nothing at all could beat; otherwise the broker was away, which excuses no blocked loop.
         """
         self._begun = self._moved = now
+        if was_frozen:
+            self._thawed = now
         self._gone_since = None
         if self._stopping_since is not None:
             self._stopping_since = now
@@ -82,7 +86,7 @@ class Judge:
         """
         settings = self._settings
         watched = now - self._begun
-        if min(signs.loop_silence_seconds, watched) > settings.loop_seconds:
+        if min(signs.loop_silence_seconds, now - self._thawed) > settings.loop_seconds:
             return "event_loop"
         if signs.is_stopping:
             self._stopping_since = now if self._stopping_since is None else self._stopping_since
@@ -139,6 +143,7 @@ class Watchdog:
         self._monotonic = monotonic
         self._judge = Judge(settings, monotonic())
         self._last_look = monotonic()
+        self._away_until: float | None = None
         self._unreadable = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lienthong-watchdog", daemon=True)
@@ -147,7 +152,7 @@ class Watchdog:
         """Begin to look."""
         if self._settings.enabled:
             self._last_look = self._monotonic()
-            self._judge.forgive(self._last_look)
+            self._judge.forgive(self._last_look, was_frozen=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -165,18 +170,25 @@ class Watchdog:
         now = self._monotonic()
         if now - self._last_look > _CHECK_SECONDS + _FROZEN_SECONDS:
             log.warning("process_was_frozen", seconds=round(now - self._last_look, 1))
-            self._judge.forgive(now)
+            self._judge.forgive(now, was_frozen=True)
         self._last_look = now
+        if self._away_until is not None:
+            self._judge.forgive(now, was_frozen=False)
+            if now >= self._away_until:
+                self._ask_broker()
         reason = self._reason(now)
-        if reason is None:
-            return True
-        if reason in _OF_THE_BROKER and not self._is_broker_there():
-            self._last_look = self._monotonic()
-            self._judge.forgive(self._last_look)
-            self._health.set_not_ready("kafka", "the broker does not answer")
+        if reason is None or (reason in _OF_THE_BROKER and not self._ask_broker()):
             return True
         self._bite(reason)
         return False
+
+    def _ask_broker(self) -> bool:
+        is_there = self._is_broker_there()
+        self._last_look = self._monotonic()
+        self._away_until = None if is_there else self._last_look + _ASK_AGAIN_SECONDS
+        if not is_there:
+            self._health.set_not_ready("kafka", "the broker does not answer")
+        return is_there
 
     def _reason(self, now: float) -> str | None:
         try:

@@ -152,6 +152,9 @@ def build(pipeline: Pipeline, engine: Engine, settings: KafkaSettings, limits: L
             if error is not None:
                 await stop_because(app, error)
                 return
+        if not (app.is_draining or app.should_stop):
+            # Faust is content with an agent that is at its end, and nothing would ever be taken again.
+            await stop_because(app, FatalError("the agent ended without being told to; restart the process"))
 
     async def watch_engine() -> None:
         error = await failure_of(engine.wait_failed())

@@ -6,7 +6,8 @@ seek are switched off, because the watermark decides alone what is committed.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -43,6 +44,7 @@ class Consumer(FaustConsumer):
         self._changes: asyncio.Queue[Rebalance] = asyncio.Queue()
         self._owned: set[Place] = set()
         self._has_started = False
+        self._has_failed = False
 
     @property
     def _settings(self) -> KafkaSettings:
@@ -124,6 +126,7 @@ class Consumer(FaustConsumer):
         if failure is not None:
             # Outside the handler, because Faust logs the text of whatever is being handled.
             log.error(event, error_code=getattr(failure, "code", type(failure).__name__))
+            self._has_failed = True
             await self.crash(failure)
 
     def _crash_soon(self, error: BaseException) -> None:
@@ -133,8 +136,21 @@ class Consumer(FaustConsumer):
         for item in slices:
             self._slices.put_nowait(item)
 
+    @contextmanager
+    def _endless(self, part: str, owner: Any) -> Iterator[None]:
+        """Stop the worker when a loop ends by itself: a stray cancellation ends it without any error."""
+        try:
+            yield
+        finally:
+            if not (self._has_failed or self.should_stop or owner.should_stop or self.app.should_stop):
+                self._crash_soon(FatalError(f"the {part} ended without being told to; restart the process"))
+
     @Service.task
     async def _rebalances(self) -> None:
+        with self._endless("reader of rebalances", self):
+            await self._follow_rebalances()
+
+    async def _follow_rebalances(self) -> None:
         listener: PartitionListener | None = getattr(self.app, "partition_listener", None)
         while not self.should_stop:
             change = await self._changes.get()
@@ -149,6 +165,7 @@ class Consumer(FaustConsumer):
             if failure is not None:
                 # Outside the handler, because Faust logs the text of whatever is being handled.
                 log.error("rebalance_failed", error_code=getattr(failure, "code", type(failure).__name__))
+                self._has_failed = True
                 await self.crash(failure)
                 return
 
@@ -174,11 +191,12 @@ class Consumer(FaustConsumer):
 
     async def _drain_messages(self, fetcher: Any) -> None:
         callback = self.callback
-        while not (self.should_stop or fetcher.should_stop):
-            item = await self._slices.get()
-            if item.assignment.is_over:
-                continue
-            await callback(self._to_message(TP(*item.place), item))
+        with self._endless("fetcher", fetcher):
+            while not (self.should_stop or fetcher.should_stop):
+                item = await self._slices.get()
+                if item.assignment.is_over:
+                    continue
+                await callback(self._to_message(TP(*item.place), item))
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         return ConsumerMessage(

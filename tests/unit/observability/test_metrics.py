@@ -22,6 +22,11 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_gateway_events_total": lambda metrics: metrics.count_gateway_events("accepted", 2),
     "lienthong_gateway_request_seconds": lambda metrics: metrics.observe_gateway_request("/v1/events", 0.01),
     "lienthong_commits_total": lambda metrics: metrics.count_commits("intake", "ok"),
+    "lienthong_target_paused": lambda metrics: metrics.set_target_pause("deliver", "portal", "window", ["window"]),
+    "lienthong_target_waiting_requests": lambda metrics: metrics.set_target_waiting("deliver", "portal", "live", 4),
+    "lienthong_target_budget_used_requests": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
+    "lienthong_target_budget_left_requests": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
+    "lienthong_target_budget_ends_seconds": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
     "lienthong_alerts": lambda metrics: metrics.raise_alert("target_unavailable", "deliver", "portal"),
 }
 

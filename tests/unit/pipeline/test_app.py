@@ -1,5 +1,7 @@
 """The Faust app around an engine."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from lienthong.config.models import KafkaSettings
@@ -80,3 +82,42 @@ async def test_the_first_failure_is_the_reason(app) -> None:
     await stop_because(app, RuntimeError("follows"))
     assert app.failure is first
     assert await failure_of(app.take(None)) is None
+
+
+class _Event:
+    """A slice on its way through Faust."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class _Stream:
+    """A stream that ends by itself."""
+
+    def __init__(self, *values: object) -> None:
+        self._values = values
+
+    def noack(self) -> "_Stream":
+        """Return itself."""
+        return self
+
+    async def events(self) -> AsyncIterator[_Event]:
+        """Give the values, then end."""
+        for value in self._values:
+            yield _Event(value)
+
+
+async def test_an_agent_that_ends_stops_the_worker(app) -> None:
+    """Faust takes an agent that returns for a healthy one, and nothing would ever be consumed again."""
+    (agent,) = [each for name, each in app.agents.items() if name.startswith("pipeline-")]
+    await agent.fun(_Stream("slice"))
+    assert app.engine.taken == ["slice"]
+    assert "agent ended" in str(app.failure)
+
+
+async def test_an_agent_that_ends_with_the_worker_is_no_failure(app) -> None:
+    """A graceful stop ends the stream, too."""
+    (agent,) = [each for name, each in app.agents.items() if name.startswith("pipeline-")]
+    app.is_draining = True
+    await agent.fun(_Stream())
+    assert app.failure is None

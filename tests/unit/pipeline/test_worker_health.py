@@ -19,7 +19,15 @@ class _RoundsOverError(Exception):
 def sample(make_pipeline, metrics, clock, tmp_path):
     """Give a function that samples for some rounds, with a poll thread that beats or hangs."""
     health = Health(clock, required=("partitions",))
-    poller = SimpleNamespace(heartbeat=0.0, assignments={}, commits_total=0, commit_failures_total=0)
+    poller = SimpleNamespace(
+        heartbeat=0.0,
+        assignments={},
+        commits_total=0,
+        commit_failures_total=0,
+        has_joined=False,
+        is_broker_away=False,
+    )
+    broker = SimpleNamespace(answer=True, answers=lambda: broker.answer)
     engine = SimpleNamespace(oldest_review=lambda: None)
     app = SimpleNamespace(started=True, consumer=SimpleNamespace(poller=poller), engine=engine)
     ready_file = tmp_path / "ready"
@@ -36,9 +44,9 @@ def sample(make_pipeline, metrics, clock, tmp_path):
         ticking = SimpleNamespace(now=clock.now, monotonic=clock.monotonic, sleep=sleep)
         name = make_pipeline(forward={"topic": "records.dossier"}).name
         with pytest.raises(_RoundsOverError):
-            await Sampler(app, name, metrics, health, ticking, Announcement(ready_file, 9_100)).run()
+            await Sampler(app, name, metrics, health, ticking, Announcement(ready_file, 9_100), broker).run()
 
-    run.health, run.poller, run.ready_file, run.app = health, poller, ready_file, app
+    run.health, run.poller, run.ready_file, run.app, run.broker = health, poller, ready_file, app, broker
     return run
 
 
@@ -74,3 +82,29 @@ async def test_operators_see_commits_and_the_age_of_the_oldest_review(sample, me
     assert metrics.value("lienthong_commits_total", pipeline="intake", result="ok") == 7
     assert metrics.value("lienthong_commits_total", pipeline="intake", result="failed") == 2
     assert metrics.value("lienthong_review_oldest_seconds", pipeline="intake") == 2
+
+
+async def test_a_worker_that_is_given_no_partition_stands_by_and_is_ready(sample) -> None:
+    """With more workers than partitions a deployment must not wait for ever; a rebalance under way is given time."""
+    await sample(10, is_beating=True)
+    assert not sample.health.readiness().is_ok
+    sample.poller.has_joined = True
+    await sample(5, is_beating=True)
+    assert not sample.health.readiness().is_ok
+    await sample(7, is_beating=True)
+    assert sample.health.readiness().is_ok
+    assert await asyncio.to_thread(sample.ready_file.exists)
+
+
+async def test_a_worker_whose_broker_is_away_is_not_ready_but_alive(sample) -> None:
+    """A restart cannot bring the broker back; when it answers again the worker is ready without traffic."""
+    assignment = Assignment(Place("t", 0), 0)
+    assignment.is_ready = True
+    sample.poller.assignments = {assignment.place: assignment}
+    sample.poller.is_broker_away, sample.broker.answer = True, False
+    await sample(3, is_beating=True)
+    assert list(sample.health.readiness().reasons) == ["kafka"]
+    assert sample.health.liveness().is_ok
+    sample.broker.answer = True
+    await sample(3, is_beating=True)
+    assert sample.health.readiness().is_ok

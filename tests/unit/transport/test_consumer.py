@@ -166,6 +166,65 @@ async def test_fausts_own_commits_and_seeks_do_nothing(consumer) -> None:
         await consumer.create_topic("x", 1, 1)
 
 
+async def _crashes(consumer, monkeypatch) -> list[str]:
+    crashed: list[str] = []
+
+    async def crash(error) -> None:
+        crashed.append(str(error))
+
+    monkeypatch.setattr(consumer, "crash", crash)
+    return crashed
+
+
+@pytest.mark.parametrize("part", ["fetcher", "reader of rebalances"])
+async def test_a_loop_that_is_cancelled_by_a_stray_hand_stops_the_worker(consumer, monkeypatch, part) -> None:
+    """Faust swallows a cancelled fetcher: the worker looks healthy and consumes nothing for ever."""
+    crashed = await _crashes(consumer, monkeypatch)
+    fetcher = SimpleNamespace(should_stop=False)
+    loop = consumer._drain_messages(fetcher) if part == "fetcher" else consumer._rebalances.fun(consumer)
+    task = asyncio.create_task(loop)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert crashed == [f"the {part} ended without being told to; restart the process"]
+
+
+async def test_a_fetcher_that_is_told_to_stop_is_no_failure(consumer, monkeypatch) -> None:
+    """A graceful stop cancels it, too."""
+    crashed = await _crashes(consumer, monkeypatch)
+    fetcher = SimpleNamespace(should_stop=False)
+    task = asyncio.create_task(consumer._drain_messages(fetcher))
+    await asyncio.sleep(0)
+    fetcher.should_stop = True
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert crashed == []
+
+
+async def test_the_pipeline_hears_of_a_full_window_and_stops_when_it_cannot_park(consumer, monkeypatch) -> None:
+    """A key that cannot be parked would hold back the watermark without bound."""
+    crashed = await _crashes(consumer, monkeypatch)
+    told: list[int] = []
+
+    async def on_window_full(assignment, offset) -> None:
+        told.append(offset)
+        if offset:
+            raise FatalError("cannot park")
+
+    consumer.app.engine.on_window_full = on_window_full
+    leaving = _assignment(1)
+    leaving.is_leaving = True
+    consumer.window_full(_assignment(0), 0)
+    consumer.window_full(leaving, 5)
+    consumer.window_full(_assignment(0), 7)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert told == [0, 7]
+    assert crashed == ["cannot park"]
+
+
 async def test_topics_of_a_running_pipeline_cannot_change(consumer) -> None:
     """A second subscription would throw the assignment away."""
     with pytest.raises(FatalError):
