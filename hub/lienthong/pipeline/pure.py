@@ -14,6 +14,7 @@ from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.work import Work
 from lienthong.receipt import ReceiptBatch, encode_all
 from lienthong.transport.assignment import Assignment, Slice
+from lienthong.transport.membership import confirmed
 
 
 class PureStep(Protocol):
@@ -91,7 +92,7 @@ class PureEngine:
         """
         if self._error is not None:
             raise self._error
-        if item.assignment.is_leaving:
+        if item.assignment.is_leaving or not await confirmed(item.assignment):
             return
         work = self._step.process(item)
         pending = await self._producer.begin(work.outgoing)

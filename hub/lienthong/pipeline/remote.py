@@ -34,6 +34,7 @@ from lienthong.pipeline.unparking import Errand, Order, Release, Unparking
 from lienthong.record import Place
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment, Slice
+from lienthong.transport.membership import confirmed
 
 log = structlog.get_logger(__name__)
 
@@ -301,9 +302,11 @@ class RemoteEngine:
 
     async def _handle(self, item: Item | Errand) -> None:
         if isinstance(item, Errand):
-            await self._unparking.run(item)
+            owner = self._owner(item.place)
+            if owner is None or await confirmed(owner):
+                await self._unparking.run(item)
             return
-        if item.assignment.is_over:
+        if not await confirmed(item.assignment):
             return
         if self._flow.is_parked(item):
             handled = self._flow.known(item) or self._flow.park_behind(item)

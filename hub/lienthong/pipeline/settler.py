@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from lienthong.clock import Clock
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
+from lienthong.outcome import OutcomeKind
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
 from lienthong.record import OutgoingRecord, Place
 from lienthong.transport.assignment import Assignment
+from lienthong.transport.membership import confirmed
 
 
 class _Entry:
@@ -33,6 +35,12 @@ class _Entry:
         self.state = state
         self.closing = closing
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def become_late(self) -> bool:
+        """Keep only that an effect happened, if one did; all else is the next owner's to write."""
+        self.records, self.state, self.closing, self.assignment = (), None, (), None
+        self.receipt = self.receipt._replace(repeat_possible=True)
+        return self.receipt.kind == OutcomeKind.DELIVERED.value and self.receipt.attempts > 0
 
 
 class Settler:
@@ -104,7 +112,7 @@ class Settler:
             self._has_work.clear()
             entries, self._waiting = self._waiting, []
             try:
-                await self._write(entries)
+                await self._write(await self._ours(entries))
             except BaseException:
                 for entry in (*entries, *self._waiting):
                     entry.done.cancel()
@@ -115,6 +123,15 @@ class Settler:
         # Batches keep the order, so the last one stands for all; what is added meanwhile must not prolong the wait.
         if self._last is not None and not self._last.done():
             await asyncio.wait([self._last])
+
+    async def _ours(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
+        """Hold outcomes of a process that was silent; of partitions that are gone, tell only of what happened."""
+        held = [entry for entry in entries if entry.assignment is not None and entry.assignment.is_suspect]
+        gone = {entry for entry in held if entry.assignment is not None and not await confirmed(entry.assignment)}
+        for entry in gone:
+            if not entry.become_late():
+                entry.done.cancel()
+        return [entry for entry in entries if not entry.done.cancelled()] if gone else entries
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
         await self._producer.send([record for entry in entries for record in entry.records])

@@ -120,3 +120,37 @@ async def test_a_state_is_written_after_the_records_that_it_stands_for(settler, 
     await _turns()
     assert producer.log == ["write verified.dossier", "write state.deliver", "write receipts"]
     assert bench.assignment.position == 1
+
+
+class _Membership:
+    """A group that has not answered yet."""
+
+    is_suspect = True
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_after_a_silence_nothing_is_written_before_the_group_has_answered(
+    settler, producer, bench, is_lost
+) -> None:
+    """A worker that was frozen must not write over its successor; it only tells of effects that did happen."""
+    assignment = bench.assignment
+    assignment._membership = _Membership()
+    assignment.deliver([0, 1])
+    delivered = settler.add(assignment.place, _receipt(0), [_record("a")], assignment)
+    parked = settler.add(assignment.place, _receipt(1)._replace(kind="parked"), [_record("b")], assignment)
+    await asyncio.sleep(0.05)
+    assert producer.written == []
+    if is_lost:
+        assignment.is_over = True
+    assignment._membership.is_suspect = False
+    await asyncio.wait([delivered, parked], timeout=2)
+    (batch,) = [receipt.decode(record.value) for record in producer.written if record.topic == "hue.receipts"]
+    told = [(row.id, row.kind, row.repeat_possible) for row in batch.receipts]
+    if is_lost:
+        assert told == [("e-0", "delivered", True)]
+        assert [record.topic for record in producer.written] == ["hue.receipts"]
+        assert parked.cancelled()
+        assert assignment.position == 0
+    else:
+        assert told == [("e-0", "delivered", False), ("e-1", "parked", False)]
+        assert assignment.position == 2
