@@ -1,6 +1,7 @@
 """What becomes of one record of a remote pipeline, whether it comes from its source or waited."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -26,6 +27,7 @@ from lienthong.record import OutgoingRecord, Place, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment
 
+_TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 Work = Callable[[Item, KeyState], Awaitable[Handled]]
 
 
@@ -221,6 +223,12 @@ class Handling:
         return handled
 
 
+def _type_of(record: Record) -> str:
+    """Return the type of a record that was not decoded, such as one that is given up without its value."""
+    text = (record.header("ce_type") or b"").decode(errors="replace")
+    return text if _TYPE.fullmatch(text) else ""
+
+
 def _receipt(item: Item, handled: Handled) -> Receipt:
     source, event_id = identity(item.record)
     outcome = handled.outcome
@@ -228,7 +236,7 @@ def _receipt(item: Item, handled: Handled) -> Receipt:
         item.record.offset,
         source,
         event_id,
-        item.event.type if item.event is not None else "",
+        item.event.type if item.event is not None else _type_of(item.record),
         item.key,
         outcome.kind.value,
         outcome.reason,

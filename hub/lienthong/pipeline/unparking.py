@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from lienthong.delivery.command import Action, Command
+from lienthong.delivery.hygiene import identity
 from lienthong.delivery.interruption import Interrupted
 from lienthong.delivery.parked_state import ParkedState
 from lienthong.delivery.parking import BEHIND, SCOPE, WINDOW, Lane, ParkedEntry
@@ -276,10 +277,11 @@ class Unparking:
 
     def _with_mark(self, item: Item, handled: Handled) -> KeyState | None:
         """Return the state that keeps a decided record, read again after a crash, from being handled once more."""
-        if item.event is None or handled.is_parked or handled.outcome.kind is OutcomeKind.DEAD_LETTERED:
+        source, event_id = identity(item.record)
+        if not source or handled.is_parked or handled.outcome.kind is OutcomeKind.DEAD_LETTERED:
             return handled.state
         state = handled.state or self._handling.state_of(item)
-        return state.with_record(mark_of(item.event.source, item.event.id))
+        return state.with_record(mark_of(source, event_id))
 
 
 def _goes_on(entry: ParkedEntry, errand: Errand) -> bool:

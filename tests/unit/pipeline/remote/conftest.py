@@ -76,14 +76,15 @@ class _Step:
     async def handle(self, item, state):
         """Call the target."""
         event, _, _ = item.decoded()
-        if mark_of(event.source, event.id) in state.recent:
+        mark = mark_of(event.source, event.id)
+        if mark in state.recent:
             return Handled(Outcome(OutcomeKind.DUPLICATE, "same_id", attempts=0))
         if event.id in self.waits:
             await self.waits[event.id].wait()
         answer = await item.attempts.interruption.around(self._call)(event.id)
         if isinstance(answer, Exception):
             raise answer
-        return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), ""))
+        return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), "").with_record(mark))
 
     async def _call(self, event_id):
         self.calls.append(event_id)
