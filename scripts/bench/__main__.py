@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import intake
+from scripts.bench import delivery, intake
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
 
@@ -15,6 +15,7 @@ Suite = Callable[[Options], tuple[list[Row], list[Table]]]
 SUITES: Mapping[str, Suite] = {
     "intake": intake.thin,
     "intake-full": intake.full,
+    "delivery": delivery.delivery,
 }
 
 

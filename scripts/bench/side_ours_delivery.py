@@ -1,0 +1,30 @@
+"""Ours: the delivering pipeline as the hub runs it, with lanes, circuit, receipts, key states and watermark."""
+
+import tempfile
+from pathlib import Path
+
+from lienthong.config.models import LogSettings
+from lienthong.observability.logs import configure
+from scripts.bench.delivery_worker import delivery_pipeline, hub_settings, run
+from scripts.bench.instrument import instrument
+from scripts.bench.subject import Stopwatch, from_arguments
+
+
+def main() -> None:
+    """Run the worker until everything is settled."""
+    subject = from_arguments()
+    watch = Stopwatch()
+    instrument(subject.records, watch.start, watch.report)
+    configure(LogSettings(level="error"))
+    with tempfile.TemporaryDirectory() as folder:
+        settings = hub_settings(
+            subject.bootstrap_servers,
+            subject.province,
+            Path(folder),
+            base_url=subject.target_url.removesuffix("/effects"),
+        )
+        run(settings, delivery_pipeline(settings, subject.group, subject.source))
+
+
+if __name__ == "__main__":
+    main()
