@@ -20,10 +20,12 @@ Row = dict[str, Any]
 UNREADABLE = "unreadable"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-#: What happened at the target cannot un-happen, so ``delivered`` stands; an open state replaces no end; a duplicate
-#: says nothing about the first copy, so it neither ends nor reopens it. Among equals the later one counts.
+#: What happened at the target cannot un-happen, so ``delivered`` stands; an open state replaces no end but a dead
+#: letter, which can be put back and then wait; a duplicate says nothing about the first copy, so it neither ends nor
+#: reopens it. Among equals the later one counts.
 _RANKS: dict[str, int] = {kind.value: 2 if kind.is_end else 1 for kind in OutcomeKind} | {
     OutcomeKind.DELIVERED.value: 3,
+    OutcomeKind.DEAD_LETTERED.value: 1,
     OutcomeKind.DUPLICATE.value: 0,
 }
 #: Above every time in microseconds until the year 2286.

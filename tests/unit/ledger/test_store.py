@@ -51,10 +51,19 @@ class TestMerging:
     @pytest.mark.parametrize("kind", ["in_flight", "parked", "review"])
     def test_an_open_state_never_replaces_an_end(self, feeder: Any, kind: str) -> None:
         """A late receipt about waiting does not reopen what is done."""
-        feeder.apply(feeder.batch(feeder.receipt("id-1", "dead_lettered")))
+        feeder.apply(feeder.batch(feeder.receipt("id-1", "cancelled")))
         feeder.apply(feeder.batch(feeder.receipt("id-1", kind), at_seconds=60))
 
-        assert feeder.one("id-1")["kind"] == "dead_lettered"
+        assert feeder.one("id-1")["kind"] == "cancelled"
+
+    @pytest.mark.parametrize("kind", ["parked", "review", "delivered", "cancelled", "superseded", "dead_lettered"])
+    def test_a_dead_letter_that_is_put_back_shows_what_became_of_it(self, feeder: Any, kind: str) -> None:
+        """It may wait, need a decision, end, or die again; what was written before it does not count."""
+        feeder.apply(feeder.batch(feeder.receipt("id-1", "dead_lettered"), at_seconds=30))
+        feeder.apply(feeder.batch(feeder.receipt("id-1", kind), at_seconds=60))
+        feeder.apply(feeder.batch(feeder.receipt("id-1", "review"), at_seconds=10))
+
+        assert feeder.one("id-1")["kind"] == kind
 
     def test_a_duplicate_counts_as_arrival_and_replaces_no_end(self, feeder: Any) -> None:
         """The second copy says nothing about what became of the first."""
