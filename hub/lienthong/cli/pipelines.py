@@ -68,11 +68,14 @@ def run_pipeline(config_file: Path | None, name: str, ready_file: Path | None) -
     from lienthong.observability.logs import configure
     from lienthong.pipeline.definitions import load_pipelines
     from lienthong.pipeline.worker import run
+    from lienthong.registry.topics import TopicCatalogue
     from lienthong.topic_names import TopicNames
 
     settings = load(config_file)
     configure(settings.log)
-    known = load_pipelines(TopicNames(settings.province), settings.environment)
+    names = TopicNames(settings.province)
+    catalogue = TopicCatalogue.installed(names, settings.environment)
+    known = load_pipelines(names, settings.environment, catalogue)
     if name not in known:
         raise ConfigurationError(f"there is no pipeline {name!r}; there is: {', '.join(sorted(known))}")
-    run(settings, known[name], ready_file)
+    run(settings, known[name], ready_file, catalogue=catalogue)

@@ -112,6 +112,11 @@ class TargetLimits(Settings):
     budget: Budget | None = None
     maintenance: tuple[Window, ...] = ()
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether calls must be counted together with those of other workers."""
+        return self.rate_limit is not None or self.budget is not None
+
     @model_validator(mode="after")
     def _check(self) -> "TargetLimits":
         MaintenanceCalendar(self.maintenance)

@@ -1,6 +1,5 @@
 """The store that workers share: PostgreSQL, or an SQLite file for the workers of one machine."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -198,15 +197,6 @@ class SqlStore:
             raise TargetUnavailableError("the store of limits does not answer; check its URL and the server") from error
         except SQLAlchemyError as error:
             raise TargetUnavailableError("the store of limits has no free connection") from error
-
-
-def new_worker_name(pipelines: str) -> str:
-    """Return a name that no other process ever had.
-
-    Args:
-        pipelines: Who calls, for the reader of the table.
-    """
-    return f"{pipelines[:80]}-{secrets.token_hex(8)}"
 
 
 def _counts(connection: Connection, table: Table, **key: Any) -> Counts:

@@ -1,5 +1,6 @@
 """Where leases are decided: what every store offers, and the store of a single process."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,15 @@ def monotonic_us(clock: Clock) -> int:
         clock: The worker's clock.
     """
     return int(clock.monotonic() * _MICROSECONDS)
+
+
+def new_worker_name(pipelines: str) -> str:
+    """Return a name that no other process ever had.
+
+    Args:
+        pipelines: Who calls, for the reader of the table.
+    """
+    return f"{pipelines[:80]}-{secrets.token_hex(8)}"
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The composition root: builds an engine out of configuration and installed packages."""
 
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
 from lienthong.config.loader import describe
 from lienthong.config.models import HubSettings
-from lienthong.connector import ConnectorContext, ConnectorKind, ConnectorSpec
+from lienthong.connector import ConnectorContext, ConnectorKind, ConnectorSpec, Effect
 from lienthong.errors import ConfigurationError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.settings import PIPELINE_OVERRIDES
 from lienthong.keys import FileKeyProvider
+from lienthong.limits.gate import Gate, Gates
+from lienthong.limits.policy import TargetLimits, load_limits
+from lienthong.limits.store import LeaseStore, MemoryStore, new_worker_name
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
+from lienthong.pipeline.attempt import Turns
 from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.durable import DurableState
@@ -36,10 +41,18 @@ from lienthong.registry.schemas import SchemaRegistry
 from lienthong.registry.topics import TopicCatalogue
 from lienthong.rest.client import ClientFactory
 
+#: Key in a connector's configuration that is the hub's, not the connector's.
+LIMITS_KEY = "limits"
 _LEVEL_FOR_REAL_ENDPOINTS = 3
 
 
-def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metrics: Metrics) -> Engine:
+def build_engine(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    clock: Clock,
+    metrics: Metrics,
+    catalogue: TopicCatalogue | None = None,
+) -> Engine:
     """Return the engine of a pipeline.
 
     Args:
@@ -47,25 +60,31 @@ def build_engine(settings: HubSettings, pipeline: Pipeline, clock: Clock, metric
         pipeline: Which pipeline.
         clock: Where to read the time.
         metrics: What operators see.
+        catalogue: All topics; None to read them.
 
     Raises:
         ConfigurationError: If something that the pipeline needs is missing.
     """
+    catalogue = catalogue or TopicCatalogue.installed(pipeline.names, settings.environment)
     producer = AcknowledgedProducer(
         settings.kafka, client_id=f"{pipeline.group}-producer", overrides=PIPELINE_OVERRIDES
     )
     step = pipeline.definition.forward
     if step is not None:
-        pure = _pure_step(settings, pipeline, step, clock)
+        pure = _pure_step(settings, pipeline, step, catalogue, clock)
         replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics)
         return PureEngine(pipeline, pure, producer, clock, metrics, replay)
-    return _remote(settings, pipeline, producer, clock, metrics)
+    return _remote(settings, pipeline, catalogue, producer, clock, metrics)
 
 
 def _remote(
-    settings: HubSettings, pipeline: Pipeline, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+    settings: HubSettings,
+    pipeline: Pipeline,
+    catalogue: TopicCatalogue,
+    producer: AcknowledgedProducer,
+    clock: Clock,
+    metrics: Metrics,
 ) -> RemoteEngine:
-    catalogue = TopicCatalogue.installed(pipeline.names, settings.environment)
     codec = record_codec(settings, catalogue, pipeline.definition.sources[0], clock)
     return RemoteEngine(
         pipeline,
@@ -88,14 +107,67 @@ def _remote_step(
     if isinstance(step, ForwardStep):
         raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector")
     kind = ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
-    spec, connector = build_connector(settings, step.connector, kind, clock)
-    target = Target(pipeline, step.connector, pipeline.definition.policy, clock, metrics)
+    gates, gate = _gate(settings, pipeline, step.connector, clock)
+    turns = Turns(gate, clock).wait if gate is not None else None
+    spec, connector = build_connector(settings, step.connector, kind, clock, turns)
+    target = Target(
+        pipeline,
+        step.connector,
+        pipeline.definition.policy,
+        clock,
+        metrics,
+        gate=gate,
+        release=gates.aclose if gates is not None else None,
+    )
     if isinstance(step, LookupStep):
         return Verify(pipeline, step, connector, target, producer, clock, hash_key(settings))
-    return Deliver(pipeline, step, connector, target, spec.accepts)
+    if Effect.QUERY_BEFORE_WRITE in spec.effects.values() and not connector.can_tell:
+        raise ConfigurationError(
+            f"the connector {spec.name} declares query_before_write and has no was_done to ask with"
+        )
+    return Deliver(pipeline, step, connector, target, spec.accepts, spec.effect_of, producer)
 
 
-def build_connector(settings: HubSettings, name: str, kind: ConnectorKind, clock: Clock) -> tuple[ConnectorSpec, Any]:
+def limits_of(settings: HubSettings, name: str) -> TargetLimits:
+    """Return what a target allows, as configured under ``connectors.<name>.limits``.
+
+    Args:
+        settings: The hub's configuration.
+        name: Name of the connector.
+
+    Raises:
+        ConfigurationError: If a key is unknown, a unit is missing or two values contradict each other.
+    """
+    return load_limits(name, settings.connectors.get(name, {}).get(LIMITS_KEY) or {})
+
+
+def _gate(settings: HubSettings, pipeline: Pipeline, name: str, clock: Clock) -> tuple[Gates | None, Gate | None]:
+    limits = limits_of(settings, name)
+    if limits == TargetLimits():
+        return None, None
+    store: LeaseStore = MemoryStore(clock)
+    if limits.is_counted:
+        # Most targets have no limits, and a database library costs memory and time at the start.
+        from lienthong.limits.sql_store import SqlStore
+
+        store = SqlStore(_limits_url(settings), clock)
+    gates = Gates(store, clock, worker=new_worker_name(pipeline.name))
+    return gates, gates.of(name, limits)
+
+
+def _limits_url(settings: HubSettings) -> str:
+    """Return where limits are shared: a file for the workers of one machine, the ledger's PostgreSQL for more."""
+    ledger = settings.ledger.url.get_secret_value()
+    return f"sqlite:///{settings.state_directory / 'limits.sqlite3'}" if ledger.startswith("sqlite") else ledger
+
+
+def build_connector(
+    settings: HubSettings,
+    name: str,
+    kind: ConnectorKind,
+    clock: Clock,
+    admit: Callable[[], Awaitable[None]] | None = None,
+) -> tuple[ConnectorSpec, Any]:
     """Return a connector with its validated configuration.
 
     Args:
@@ -103,6 +175,7 @@ def build_connector(settings: HubSettings, name: str, kind: ConnectorKind, clock
         name: Name of the connector.
         kind: What it must be.
         clock: Where to read the time.
+        admit: Awaited before each of its requests; None for nothing to wait for.
 
     Raises:
         ConfigurationError: If it is of another kind, its configuration is wrong, or it is a real endpoint that the
@@ -117,7 +190,8 @@ def build_connector(settings: HubSettings, name: str, kind: ConnectorKind, clock
     if name not in settings.connectors:
         raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
     try:
-        config = spec.config.model_validate(settings.connectors[name])
+        own = {key: value for key, value in settings.connectors[name].items() if key != LIMITS_KEY}
+        config = spec.config.model_validate(own)
     except ValidationError as error:
         raise ConfigurationError(describe(error, f"connectors.{name}")) from None
     if settings.security_level < _LEVEL_FOR_REAL_ENDPOINTS and not getattr(config, "simulator", False):
@@ -125,7 +199,7 @@ def build_connector(settings: HubSettings, name: str, kind: ConnectorKind, clock
             f"the connector {name} points to a real endpoint, which needs security_level 3; "
             "set it once the system is approved, or use a simulator"
         )
-    context = ConnectorContext(http=ClientFactory(), clock=clock, logger=structlog.get_logger(name))
+    context = ConnectorContext(http=ClientFactory(admit), clock=clock, logger=structlog.get_logger(name))
     return spec, spec.factory(config, context)
 
 
@@ -147,10 +221,11 @@ def hash_key(settings: HubSettings) -> bytes:
     return Pseudonymizer.from_file(path).alias("purpose", "question-hash").encode()
 
 
-def _pure_step(settings: HubSettings, pipeline: Pipeline, step: ForwardStep, clock: Clock) -> PureStep:
+def _pure_step(
+    settings: HubSettings, pipeline: Pipeline, step: ForwardStep, catalogue: TopicCatalogue, clock: Clock
+) -> PureStep:
     if not step.validate_as_publisher:
         return Forward(pipeline, pipeline.names.full(step.topic))
-    catalogue = TopicCatalogue.installed(pipeline.names, settings.environment)
     return Intake(
         pipeline,
         step.topic,

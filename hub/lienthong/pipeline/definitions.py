@@ -215,17 +215,20 @@ def _documents(module: ModuleType) -> Iterable[tuple[str, Any]]:
                 raise ConfigurationError(f"{entry.name} is no valid YAML") from error
 
 
-def load_pipelines(names: TopicNames, environment: str) -> dict[str, Pipeline]:
+def load_pipelines(
+    names: TopicNames, environment: str, catalogue: TopicCatalogue | None = None
+) -> dict[str, Pipeline]:
     """Return every installed pipeline with the names of one province.
 
     Args:
         names: The province's names.
         environment: ``development`` or ``production``.
+        catalogue: All topics; None to read them.
 
     Raises:
         ConfigurationError: If a file is wrong or a source matches no topic of the catalogue.
     """
-    catalogue = TopicCatalogue.installed(names, environment)
+    catalogue = catalogue or TopicCatalogue.installed(names, environment)
     return {
         name: resolve(definition, [topic.name for topic in catalogue], names)
         for name, definition in installed_definitions().items()

@@ -1,18 +1,22 @@
 """The step that delivers records to a sink, each snapshot once and never an older one after a newer one."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from lienthong.connector import CallContext, Sink
+from lienthong.connector import CallContext, Effect, Sink
 from lienthong.delivery.effect import effect_key
 from lienthong.delivery.parking import SCOPE
 from lienthong.errors import OutcomeUnknownError, RecordError, ScopeError
+from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import DeliverStep, Pipeline
+from lienthong.pipeline.delivering import Delivering
 from lienthong.pipeline.item import Handled, Item
-from lienthong.pipeline.key_state import KeyState, mark_of
+from lienthong.pipeline.key_state import KeyState, encode_call, mark_of
 from lienthong.pipeline.step import ReviewRequired, ScopeBlocked, call_context
 from lienthong.pipeline.target import Target
 
@@ -29,19 +33,33 @@ class Deliver:
         sink: The connector, not yet open.
         target: Calls to it.
         accepts: Record types that the connector understands.
+        effect_of: Record type → what a repeated delivery would do.
+        producer: Notes calls that must not be repeated unnoticed; None to note none.
 
     Delivery:
         The same (source, id) again is a ``duplicate``; equal content under a new id too; an older sequence than the
         last delivered is ``superseded``. Records without a sequence, such as progress, are always sent, each once.
+        When nobody knows whether a call arrived, the effect that the connector declares decides: the call is made
+        again, the target is asked first, or a person decides. A call that a crash may repeat is noted before it.
     """
 
     def __init__(
-        self, pipeline: Pipeline, step: DeliverStep, sink: Sink[Any], target: Target, accepts: frozenset[str]
+        self,
+        pipeline: Pipeline,
+        step: DeliverStep,
+        sink: Sink[Any],
+        target: Target,
+        accepts: frozenset[str],
+        effect_of: Callable[[str], Effect] = lambda _: Effect.NONE,
+        producer: AcknowledgedProducer | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._step = step
         self._sink = sink
         self._target = target
+        self._effect_of = effect_of
+        self._producer = producer
+        self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self.types = accepts
 
     async def open(self) -> None:
@@ -83,7 +101,7 @@ class Deliver:
             if digest == state.digest:
                 ended = state.with_record(mark).with_delivery(sequence, digest)
                 return Handled(Outcome(OutcomeKind.DUPLICATE, "same_content", attempts=0), state=ended)
-        handled = await self._send(item)
+        handled = await self._send(item, state, mark)
         ended = state.with_record(mark)
         handled.state = ended if sequence is None else ended.with_delivery(sequence, digest)
         return handled
@@ -110,19 +128,25 @@ class Deliver:
         needed: tuple[tuple[str, str], ...] = tuple(self._sink.scopes(event, data)) if event.type in self.types else ()
         return needed
 
-    async def _send(self, item: Item) -> Handled:
+    async def _send(self, item: Item, state: KeyState, mark: str) -> Handled:
         event, _, data = item.decoded()
+        delivery = Delivering(self._sink, self._effect_of(event.type), is_repeat=mark == state.begun)
         effect = effect_key(self._pipeline.name, self._step.connector, event.source, event.id)
         context = call_context(self._pipeline, self._step, item, effect)
         attempts = item.attempts
 
         async def once(mine: CallContext) -> Outcome:
-            return await self._sink.deliver(event, data, mine)
+            if delivery.must_be_noted:
+                await self._note(item, mark)
+                delivery.is_noted = True
+            return await delivery.once(event, data, mine)
 
         try:
             outcome, made = await self._target.call(context, once, attempts, is_bulk=item.is_bulk)
         except ScopeError as error:
             blocked = Outcome(OutcomeKind.PARKED, SCOPE, attempts.made)
+            if delivery.is_noted:
+                await self._note(item, "")
             raise ScopeBlocked(error, Handled(blocked, effect_key=effect)) from error
         except OutcomeUnknownError as error:
             waiting = Outcome(
@@ -131,20 +155,30 @@ class Deliver:
                 attempts=attempts.made,
                 repeat_possible=True,
             )
-            raise ReviewRequired(waiting.reason, Handled(waiting, effect_key=effect)) from error
+            # Whoever lets the record go on by another call must know that this one may have arrived.
+            begun = replace(state, begun=mark)
+            raise ReviewRequired(waiting.reason, Handled(waiting, state=begun, effect_key=effect)) from error
         except RecordError as error:
             error.attempts = attempts.made
+            if delivery.is_noted:
+                await self._note(item, "")
             raise
         complete = Outcome(
             outcome.kind,
             outcome.reason,
             attempts.made,
-            outcome.repeat_possible,
+            outcome.repeat_possible or delivery.may_be_repeated,
             outcome.findings,
             tuple(made),
             outcome.target_reference,
         )
         return Handled(complete, effect_key=effect)
+
+    async def _note(self, item: Item, mark: str) -> None:
+        if self._producer is not None:
+            record = item.record
+            note = encode_call(self._state_topic, record.partition, record.key or b"", mark)
+            await self._producer.send([note])
 
 
 def _digest(value: bytes) -> str:

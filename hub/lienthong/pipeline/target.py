@@ -1,9 +1,10 @@
-"""Calls to one target: circuit breaker, retry, attempt ids, metrics."""
+"""Calls to one target: calendar, circuit breaker, retry, attempt ids, metrics, alerts."""
 
+import asyncio
 import random
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
@@ -13,15 +14,34 @@ from lienthong.connector import CallContext
 from lienthong.delivery.circuit import CircuitBreaker
 from lienthong.delivery.effect import new_attempt_id
 from lienthong.delivery.retry import Attempts, Retrier
-from lienthong.errors import LienthongError, TargetConfigurationError, TargetUnavailableError
+from lienthong.errors import (
+    LienthongError,
+    TargetConfigurationError,
+    TargetSuspendedError,
+    TargetUnavailableError,
+    TokenExpiredError,
+)
+from lienthong.limits.gate import Gate
+from lienthong.limits.policy import Priority
 from lienthong.observability.metrics import Metrics
+from lienthong.pipeline.attempt import Attempt, attempting
 from lienthong.pipeline.definitions import Pipeline, PipelinePolicy
+from lienthong.pipeline.target_watch import CONFIGURATION, SUSPENDED, TargetWatch
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-#: A refused credential is not mended by calling again soon; one probe this often sees that it was mended.
-_CONFIGURATION_PROBE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Call:
+    """One record's calls: what is the same for all attempts, and what is known of them."""
+
+    function: Callable[[CallContext], Awaitable[object]]
+    attempts: Attempts
+    priority: Priority
+    made: list[str]
+    expired_tokens: int = 0
 
 
 class Target:
@@ -34,10 +54,13 @@ class Target:
         clock: Where to read the time and wait.
         metrics: What operators see.
         chance: Where the jitter comes from.
+        gate: Calendar and limits of the target; None for a target without.
+        release: Awaited at the end, to give back what the gate holds; None for nothing.
 
     Delivery:
         A target that is away or refuses our credentials is called again for as long as it takes, by one probe at a
-        time.
+        time; one that has cut us off is not called again by this process. Planned maintenance is waited for, without
+        probes and without alerts.
     """
 
     def __init__(
@@ -48,17 +71,50 @@ class Target:
         clock: Clock,
         metrics: Metrics,
         chance: random.Random | None = None,
+        *,
+        gate: Gate | None = None,
+        release: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._pipeline = pipeline.name
         self._name = name
+        self._policy = policy
         self._clock = clock
         self._metrics = metrics
+        self._gate = gate
+        self._release = release
         self._retrier = Retrier(policy.retry, clock, chance or random.Random())  # noqa: S311 - jitter is no secret
-        self.circuit = CircuitBreaker(policy.circuit, clock)
-        self._is_refused = False
+        self.circuit = CircuitBreaker(policy.circuit, clock, starts_slowly=True)
+        self._was_in_window = False
+        self.watch = TargetWatch(pipeline.name, name, self.circuit, gate, clock, metrics)
+        self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def pause_reason(self) -> str:
+        """Why no calls are made, as one of :class:`~lienthong.pipeline.target_watch.PauseReason`; empty if they are."""
+        return self.watch.pause_reason.value
+
+    async def open(self) -> None:
+        """Begin to watch."""
+        self._watching = asyncio.create_task(self.watch.run(), name=f"watch-{self._name}")
+
+    async def close(self) -> None:
+        """Stop watching and give back what is not used of the target's limits."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
+        if self._release is not None:
+            await self._release()
+        if watching is not None and not watching.cancelled():
+            watching.result()
 
     async def call(
-        self, context: CallContext, function: Callable[[CallContext], Awaitable[T]], attempts: Attempts
+        self,
+        context: CallContext,
+        function: Callable[[CallContext], Awaitable[T]],
+        attempts: Attempts,
+        *,
+        is_bulk: bool = False,
     ) -> tuple[T, list[str]]:
         """Call until there is a result.
 
@@ -66,6 +122,7 @@ class Target:
             context: Who asks for what; number and id are filled in for every attempt.
             function: One call.
             attempts: Counts calls, also for the caller when this raises.
+            is_bulk: Whether the record is back-fill, which gets what others leave of the target's limits.
 
         Returns:
             The result and the id of every attempt.
@@ -73,37 +130,65 @@ class Target:
         Raises:
             LienthongError: What the target said of this record.
         """
-        made: list[str] = []
+        if attempts.interruption is not None:
+            function = attempts.interruption.around(function)
+        is_bulk = is_bulk or self._policy.priority == "bulk"
+        mine = _Call(function, attempts, Priority.BULK if is_bulk else Priority.LIVE, [])
 
         async def attempt(number: int) -> T:
-            attempt_id = new_attempt_id(uuid.uuid4)
-            made.append(attempt_id)
-            mine = replace(context, attempt=number, attempt_id=attempt_id)
-            return await self.circuit.call(lambda: self._measured(mine, function))
+            await self._leave_window()
+            try:
+                return await self.circuit.call(lambda: self._measured(replace(context, attempt=number), function, mine))
+            except TargetConfigurationError as error:
+                self._tell_refusal(error)
+                raise TargetUnavailableError(
+                    "the target refuses our credentials or agreement; the pipeline waits until they are mended",
+                    retry_after_seconds=0.0,
+                    reason=error.code,
+                ) from error
 
-        result, _ = await self._retrier.run(attempt, attempts)
-        return result, made
+        with self._metrics.vitals.record():
+            result, _ = await self._retrier.run(attempt, attempts)
+        return result, mine.made
 
-    async def _measured(self, context: CallContext, function: Callable[[CallContext], Awaitable[T]]) -> T:
-        started = self._clock.monotonic()
+    async def _measured(self, context: CallContext, function: Callable[[CallContext], Awaitable[T]], call: _Call) -> T:
+        # A probe may have waited for its time until the window began.
+        await self._leave_window()
+        attempt_id = new_attempt_id(uuid.uuid4)
+        call.made.append(attempt_id)
+        vitals = self._metrics.vitals
+        attempt = Attempt(call.priority, call.attempts.interruption, vitals=vitals)
+        began = self._clock.monotonic()
         result = "ok"
         try:
-            found = await function(context)
-        except TargetConfigurationError as error:
+            with vitals.call() as attempt.number, attempting(attempt):
+                return await function(replace(context, attempt_id=attempt_id))
+        except TokenExpiredError as error:
             result = error.code
-            if not self._is_refused:
-                self._is_refused = True
-                log.warning("target_refuses_configuration", target=self._name, detail=str(error), reason=error.reason)
-            raise TargetUnavailableError(
-                "the target refuses our credentials or agreement; the pipeline waits until they are mended",
-                retry_after_seconds=_CONFIGURATION_PROBE_SECONDS,
-                reason="target_configuration",
-            ) from error
+            call.expired_tokens += 1
+            if call.expired_tokens >= self._policy.retry.max_token_refreshes:
+                raise TargetConfigurationError(
+                    "the target refuses every refreshed token; check the account and its agreement", reason=error.reason
+                ) from error
+            raise
         except LienthongError as error:
             result = error.code
             raise
         finally:
-            seconds = self._clock.monotonic() - started
+            seconds = self._clock.monotonic() - began - attempt.waited_seconds
             self._metrics.count_target_call(self._pipeline, self._name, result, seconds)
-        self._is_refused = False
-        return found
+
+    async def _leave_window(self) -> None:
+        if self._gate is None or not self._gate.is_in_maintenance:
+            return
+        self._was_in_window = True
+        await self._gate.wait_until_open()
+        if self._was_in_window:
+            self._was_in_window = False
+            self.circuit.begin_slowly()
+
+    def _tell_refusal(self, error: TargetConfigurationError) -> None:
+        alert = SUSPENDED if isinstance(error, TargetSuspendedError) else CONFIGURATION
+        if (alert, self._name) not in self._metrics.alerts(self._pipeline):
+            log.warning("target_refuses_us", target=self._name, detail=str(error), reason=error.reason)
+        self._metrics.raise_alert(alert, self._pipeline, self._name)

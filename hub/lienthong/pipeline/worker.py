@@ -22,6 +22,7 @@ from lienthong.pipeline.compose import build_engine
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.sampler import Announcement, Sampler
 from lienthong.pipeline.watching import Watching
+from lienthong.registry.topics import TopicCatalogue
 from lienthong.transport.poller import Limits
 from lienthong.transport.probe import BrokerProbe
 
@@ -30,7 +31,13 @@ log = structlog.get_logger(__name__)
 _EXIT_SECOND_SIGNAL = 130
 
 
-def run(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None = None, clock: Clock | None = None) -> None:
+def run(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    ready_file: Path | None = None,
+    clock: Clock | None = None,
+    catalogue: TopicCatalogue | None = None,
+) -> None:
     """Run a pipeline until a signal or a failure.
 
     Args:
@@ -38,6 +45,7 @@ def run(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None = Non
         pipeline: Which pipeline.
         ready_file: Gets a JSON line with the metrics port once the worker owns partitions.
         clock: Where to read the time; None for the machine's.
+        catalogue: All topics; None to read them.
 
     Raises:
         LienthongError: Why the pipeline stopped by itself.
@@ -47,14 +55,20 @@ def run(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None = Non
         committed is repeated.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_main(settings, pipeline, ready_file, clock or SystemClock()))
+        runner.run(_main(settings, pipeline, ready_file, clock or SystemClock(), catalogue))
 
 
-async def _main(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None, clock: Clock) -> None:
+async def _main(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    ready_file: Path | None,
+    clock: Clock,
+    catalogue: TopicCatalogue | None,
+) -> None:
     tune_garbage_collector()
     metrics = Metrics()
     health = Health(clock, required=("partitions",))
-    engine = build_engine(settings, pipeline, clock, metrics)
+    engine = build_engine(settings, pipeline, clock, metrics, catalogue)
     policy = pipeline.definition.policy
     limits = Limits(outstanding_records=policy.max_unsettled, window_records=policy.window_records)
     app = build(pipeline, engine, settings.kafka, limits)

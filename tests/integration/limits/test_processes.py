@@ -18,7 +18,8 @@ import asyncio, socket, sys, time
 from lienthong.clock import SystemClock
 from lienthong.limits.gate import Gate
 from lienthong.limits.policy import load_limits
-from lienthong.limits.sql_store import SqlStore, new_worker_name
+from lienthong.limits.sql_store import SqlStore
+from lienthong.limits.store import new_worker_name
 import json
 
 url, port, limits = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])

@@ -10,8 +10,8 @@ from lienthong.clock import SystemClock
 from lienthong.errors import ConfigurationError, TargetUnavailableError
 from lienthong.limits.leases import Counts, LeaseRequest, Moment, Terms
 from lienthong.limits.policy import TargetLimits
-from lienthong.limits.sql_store import SqlStore, new_worker_name
-from lienthong.limits.store import MemoryStore
+from lienthong.limits.sql_store import SqlStore
+from lienthong.limits.store import MemoryStore, new_worker_name
 
 DAY = date(2026, 10, 5)
 
