@@ -25,7 +25,13 @@ ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
 
 class Effect(StrEnum):
-    """What happens when one operation is called twice with the same effect key."""
+    """What happens when one operation is called twice with the same effect key.
+
+    ``idempotent``: the target knows the second call by its effect key and does nothing. ``upsert``: the second call
+    leaves what the first one made. Both are simply made again when nobody knows whether a call arrived.
+    ``query_before_write``: a second call would be a second effect, but the target can be asked first. ``none``:
+    neither; a call that may have arrived goes to review, and a repeat after a crash is shown in the receipt.
+    """
 
     IDEMPOTENT = "idempotent"
     UPSERT = "upsert"
@@ -160,6 +166,33 @@ class Sink(Connector[ConfigT]):
             Returning means durable at the target. Every other exception stops the pipeline.
         """
 
+    async def was_done(self, event: Event, data: BaseModel, context: CallContext) -> Outcome | None:
+        """Ask the target whether it holds the effect of a record whose call may have arrived; it changes nothing.
+
+        A sink with an operation that is ``query_before_write`` must have it; one with an ``upsert`` may, to spare the
+        target a repeated write.
+
+        Args:
+            event: The CloudEvents attributes and the original bytes.
+            data: The bytes, parsed with the open model of the record's type.
+            context: Who asks for what.
+
+        Returns:
+            The outcome that the lost answer would have been; None when the target does not hold the effect, or nobody
+            can tell, so that the record is sent again.
+
+        Raises:
+            RetriableError: The same question is asked again after a wait.
+            LienthongError: As from :meth:`deliver`.
+        """
+        del event, data, context
+        return None
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether the sink can ask the target what was done."""
+        return type(self).was_done is not Sink.was_done
+
 
 class Lookup(Connector[ConfigT]):
     """Asks a target a question about a person or a thing."""
@@ -201,6 +234,7 @@ class ConnectorSpec:
         factory: Builds the connector from its configuration and a context.
         title_vi: Official Vietnamese name of the target.
         effects: Declaration of each operation.
+        operations: Record type → operation that writes it; types that are not named count as the weakest operation.
         accepts: Record types (sink) or query names (lookup) that it understands.
         has_version_check: Whether the target itself refuses an older write.
     """
@@ -211,8 +245,23 @@ class ConnectorSpec:
     factory: Callable[[Any, ConnectorContext], Any]
     title_vi: str
     effects: Mapping[str, Effect] = field(default_factory=dict)
+    operations: Mapping[str, str] = field(default_factory=dict)
     accepts: frozenset[str] = frozenset()
     has_version_check: bool = False
+
+    def effect_of(self, record_type: str) -> Effect:
+        """Return what a repeated delivery of a record would do.
+
+        Args:
+            record_type: CloudEvents type.
+
+        Returns:
+            ``none`` for a connector that declares nothing: what nobody promised is not relied on.
+        """
+        operation = self.operations.get(record_type)
+        if operation in self.effects:
+            return self.effects[operation]
+        return max(self.effects.values(), key=list(Effect).index, default=Effect.NONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from lienthong.connector import ConnectorKind, ConnectorSpec
 from lienthong_connectors.portal.config import PortalConfig
-from lienthong_connectors.portal.connector import EFFECTS, PortalSink
+from lienthong_connectors.portal.connector import EFFECTS, OPERATIONS, PortalSink
 
 CONNECTOR = ConnectorSpec(
     name="portal",
@@ -11,6 +11,7 @@ CONNECTOR = ConnectorSpec(
     factory=PortalSink,
     title_vi="Cổng Dịch vụ công quốc gia",
     effects=EFFECTS,
+    operations=OPERATIONS,
     accepts=frozenset({"dossier.snapshot", "dossier.progress", "dossier.verified"}),
 )
 

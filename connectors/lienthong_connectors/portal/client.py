@@ -110,7 +110,7 @@ class AdapterClient:
             RetriableError: The portal is away, busy or refuses a fresh session.
             TargetConfigurationError: The portal refuses the account.
             RejectedByTargetError: The portal refuses the request as a whole.
-            OutcomeUnknownError: A write that is no upsert may have happened.
+            OutcomeUnknownError: A write may have happened.
         """
         session = await self._session.current()
         answer = await self._send(session, service, body, effect)
@@ -137,7 +137,7 @@ class AdapterClient:
         path = self._config.share_endpoint if service == TECH_ID_SERVICE else self._config.integration_endpoint
         document = {"session": session, "madonvi": self._config.unit_code, "service": service, **body}
         try:
-            answer = await self._post(path, document, is_write=effect is Effect.NONE)
+            answer = await self._post(path, document, is_write=effect is not Effect.IDEMPOTENT)
         except TokenExpiredError:
             return ServiceAnswer(_SESSION_REFUSED, {})
         return ServiceAnswer(judge(answer, self._config.success_phrases), answer)

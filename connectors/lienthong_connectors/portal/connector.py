@@ -1,9 +1,10 @@
 """Delivers dossiers, their progress and their verification to the National Public Service Portal.
 
 Delivery:
-    At least once. A snapshot is an upsert by dossier code. A step of the progress that is sent twice is two steps at
-    the portal, as far as is known. The link to the population database is read, changed and written: that is safe
-    because one pipeline writes a dossier and never two of its records at once.
+    A snapshot is an upsert by dossier code; what the portal holds already is not written again. A step of the progress
+    that is sent twice is two steps at the portal, as far as is known, and nothing public says how to ask for one. The
+    link to the population database is read, changed and written: that is safe because one pipeline writes a dossier and
+    never two of its records at once.
 """
 
 from collections import OrderedDict
@@ -34,6 +35,7 @@ from lienthong_connectors.portal.mapping import (
 )
 from lienthong_connectors.portal.wire import (
     FIND_SERVICE,
+    LINKS_FIELD,
     MAY_BE_EMPTY,
     POPULATION_DATABASE,
     PROGRESS_SERVICE,
@@ -53,6 +55,12 @@ EFFECTS = {
     FIND_SERVICE: Effect.IDEMPOTENT,
     SYNC_SERVICE: Effect.UPSERT,
     PROGRESS_SERVICE: Effect.NONE,
+}
+#: Record type → service that writes it.
+OPERATIONS = {
+    "dossier.snapshot": SYNC_SERVICE,
+    "dossier.verified": SYNC_SERVICE,
+    "dossier.progress": PROGRESS_SERVICE,
 }
 
 
@@ -88,15 +96,15 @@ class PortalSink(Sink[PortalConfig]):
             context: Who asks for what.
 
         Returns:
-            Delivered with ``created``, ``updated``, ``progress`` or ``linked``; filtered when a verification changes
-            nothing.
+            Delivered with ``created``, ``updated``, ``unchanged``, ``progress`` or ``linked``; filtered when a
+            verification changes nothing.
 
         Raises:
             RecordError: The portal or its limits refuse the record.
             RetriableError: The portal is away, or a verification came before its dossier (``dossier_unknown``).
             ScopeError: The procedure is not allowed, or the agreement does not cover the call.
             TargetConfigurationError: The portal refuses the account.
-            OutcomeUnknownError: A step may have arrived.
+            OutcomeUnknownError: A write may have arrived.
 
         Delivery:
             Returning means that the portal confirmed the write.
@@ -112,6 +120,29 @@ class PortalSink(Sink[PortalConfig]):
         raise TransformError(
             f"the portal connector does not take records of type {event.type}", reason="type_not_accepted"
         )
+
+    async def was_done(self, event: Event, data: BaseModel, context: CallContext) -> Outcome | None:
+        """Ask the portal whether it holds a dossier as a record says, or the link of a verification.
+
+        Args:
+            event: The CloudEvents attributes and the original bytes.
+            data: A snapshot or a verification; a step of the progress cannot be asked for.
+            context: Who asks for what.
+
+        Raises:
+            LienthongError: As from :meth:`deliver`.
+        """
+        del event
+        self._check_agreement(context, None)
+        if isinstance(data, DossierSnapshotV1):
+            record = snapshot_to_wire(data, tech_id=await self._tech_id(data), file_base_url=self.config.file_base_url)
+            held = await self._find(data.dossier_code)
+            return _found(data, "found") if held is not None and _holds(held, record) else None
+        if isinstance(data, DossierVerifiedV1):
+            held = await self._find(data.dossier_code)
+            if held is not None and POPULATION_DATABASE in links_of(held):
+                return Outcome.delivered("linked", target_reference=data.dossier_code)
+        return None
 
     def _check_agreement(self, context: CallContext, procedure: str | None) -> None:
         agreement = self.config.agreement
@@ -148,6 +179,10 @@ class PortalSink(Sink[PortalConfig]):
         is_update = links is not None
         if links is None:
             held = await self._find(code)
+            if held is not None and _holds(held, record):
+                # A worker that died had sent it, or a field has changed that the portal does not take.
+                self._remember(code, links_of(held))
+                return _found(snapshot, "unchanged")
             is_update = held is not None
             links = links_of(held) if held is not None else ()
         judgement = await self._sync(record, links, is_update=is_update)
@@ -160,9 +195,7 @@ class PortalSink(Sink[PortalConfig]):
             judgement = await self._sync(record, links, is_update=False)
         self._require_success(judgement, snapshot.procedure.code)
         self._remember(code, links)
-        return Outcome.delivered(
-            "updated" if is_update else "created", target_reference=code, findings=snapshot_findings(snapshot)
-        )
+        return _found(snapshot, "updated" if is_update else "created")
 
     async def _progress(self, progress: DossierProgressV1) -> Outcome:
         answer = await self._client.call(
@@ -235,7 +268,7 @@ class PortalSink(Sink[PortalConfig]):
     async def _sync(self, record: WireRecord, links: tuple[str, ...], *, is_update: bool) -> Judgement:
         body = {
             "isUpdating": truth(is_update),
-            "data": [{**record, "DSKetNoiCSDL": link_entries(links)}],
+            "data": [{**record, LINKS_FIELD: link_entries(links)}],
         }
         return (await self._client.call(SYNC_SERVICE, body, EFFECTS[SYNC_SERVICE])).judgement
 
@@ -268,6 +301,15 @@ def _too_early() -> RetriableError:
         "the portal does not hold the dossier yet; the verification is linked once its snapshot was delivered",
         reason=Meaning.UNKNOWN_DOSSIER.value,
     )
+
+
+def _found(snapshot: DossierSnapshotV1, reason: str) -> Outcome:
+    return Outcome.delivered(reason, target_reference=snapshot.dossier_code, findings=snapshot_findings(snapshot))
+
+
+def _holds(held: WireRecord, record: WireRecord) -> bool:
+    """Return whether the portal holds all of a record; links are the portal's and verification's, not the record's."""
+    return all(held.get(name) == value for name, value in record.items() if name != LINKS_FIELD)
 
 
 def _is_complete(record: WireRecord) -> bool:

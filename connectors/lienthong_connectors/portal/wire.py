@@ -20,6 +20,8 @@ PROGRESS_SERVICE = "CapNhatTienDoHoSoMC"
 
 #: Code of the national population database in ``DSKetNoiCSDL``: ASSUMED; clients use 1 and 7.
 POPULATION_DATABASE = "1"
+#: The databases that a dossier is linked to.
+LINKS_FIELD = "DSKetNoiCSDL"
 COUNTER, ONLINE, POSTAL = "1", "2", "3"
 
 #: Fields of ``DongBoHoSoMC`` that the specification marks as required.
@@ -88,7 +90,7 @@ def links_of(record: WireRecord) -> tuple[str, ...]:
     Args:
         record: As ``TraCuuHoSo`` returned it.
     """
-    entries = record.get("DSKetNoiCSDL") or ()
+    entries = record.get(LINKS_FIELD) or ()
     return tuple(str(entry["MaCSDL"]) for entry in entries if isinstance(entry, dict) and entry.get("MaCSDL"))
 
 

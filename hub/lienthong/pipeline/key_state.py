@@ -22,6 +22,9 @@ _MARK_BYTES = 8
 _MARK_DIGITS = 2 * _MARK_BYTES
 #: Keys that begin so are the pipeline's own: no key of a record does, because keys are codes or random ids.
 RESERVED_PREFIX = b"\x00"
+#: What follows is the key of a record; the state in it names the record whose call was begun last.
+_CALL_PREFIX = RESERVED_PREFIX + b"call" + RESERVED_PREFIX
+_CALL = "call"
 _NAMES = frozenset({"v", "s", "d", "r", "q", "f"})
 _PACKED = struct.Struct(">QBBB")
 
@@ -54,6 +57,7 @@ class KeyState:
         asked: Marks of the questions that were asked.
         failing: The record that is tried again and again; None for none.
         unknown: What a newer worker wrote and this one carries on.
+        begun: Mark of a record whose call an earlier worker may have begun, and whose end nobody noted; empty for none.
     """
 
     sequence: int = 0
@@ -62,6 +66,7 @@ class KeyState:
     asked: tuple[str, ...] = ()
     failing: Failing | None = None
     unknown: Mapping[str, Any] | None = field(default=None, repr=False)
+    begun: str = ""
 
     def with_record(self, mark: str) -> "KeyState":
         """Return the state after one more record ended.
@@ -69,9 +74,10 @@ class KeyState:
         Args:
             mark: Of the record.
         """
+        begun = "" if self.begun == mark else self.begun
         if mark in self.recent:
-            return self
-        return replace(self, recent=(*self.recent, mark)[-_RECENT:])
+            return self if begun == self.begun else replace(self, begun=begun)
+        return replace(self, recent=(*self.recent, mark)[-_RECENT:], begun=begun)
 
     def with_delivery(self, sequence: int, digest: str) -> "KeyState":
         """Return the state after a snapshot was delivered.
@@ -135,6 +141,22 @@ def encode(topic: str, partition: int, key: bytes, state: KeyState) -> OutgoingR
     return OutgoingRecord(topic, key, orjson.dumps(document), [], partition)
 
 
+def encode_call(topic: str, partition: int, key: bytes, mark: str) -> OutgoingRecord:
+    """Return the record that says that a call which must not be repeated unnoticed is about to begin.
+
+    It has a key of its own, because a key's state must not be written before the outcomes that it stands for.
+
+    Args:
+        topic: Full name of ``state.<pipeline>``.
+        partition: Partition number of the source.
+        key: Key of the source records.
+        mark: Of the record; empty to say that its call has ended without an effect.
+    """
+    if not mark:
+        return OutgoingRecord(topic, _CALL_PREFIX + key, None, [], partition)
+    return encode(topic, partition, _CALL_PREFIX + key, KeyState(unknown={_CALL: mark}))
+
+
 def decode(record: Record) -> KeyState:
     """Return the state in a record; fields that a newer worker added are kept, later ones may be missing.
 
@@ -155,16 +177,21 @@ def decode(record: Record) -> KeyState:
             document["d"],
             tuple(document["r"]),
             tuple(document["q"]),
-            Failing(*failing[:3], datetime.fromisoformat(failing[3])) if failing is not None else None,
+            _failing(failing) if failing is not None else None,
             unknown or None,
         )
     except (orjson.JSONDecodeError, LookupError, TypeError, ValueError) as error:
         raise DecodeError("the record is no key state", reason="state") from error
 
 
+def _failing(found: Any) -> Failing:
+    mark, made, counted, first_failed_at = found[:4]
+    return Failing(mark, made, counted, datetime.fromisoformat(first_failed_at))
+
+
 def _pack(state: KeyState) -> bytes | KeyState:
     """Return a state as few bytes; one that is unusual, and so rare, as it is."""
-    if state.failing is not None or state.unknown:
+    if state.failing is not None or state.unknown or state.begun:
         return state
     marks = (*state.recent, *state.asked)
     text = state.digest + "".join(marks)
@@ -223,10 +250,14 @@ class KeyStates:
         """
         if record.key is None:
             return
-        if record.value is None:
+        if record.key.startswith(_CALL_PREFIX):
+            self._load_call(record, record.key.removeprefix(_CALL_PREFIX))
+        elif record.value is None:
             self._by_partition.get(record.partition, {}).pop(record.key, None)
         else:
-            self.put(record.partition, record.key, decode(record))
+            state = decode(record)
+            begun = self.get(record.partition, record.key).begun
+            self.put(record.partition, record.key, replace(state, begun="" if begun in state.recent else begun))
 
     def forget_partition(self, partition: int) -> None:
         """Drop the states of a partition that another worker owns now.
@@ -235,3 +266,11 @@ class KeyStates:
             partition: Partition number of the source.
         """
         self._by_partition.pop(partition, None)
+
+    def _load_call(self, record: Record, key: bytes) -> None:
+        mark = (decode(record).unknown or {}).get(_CALL, "") if record.value is not None else ""
+        known = self.get(record.partition, key)
+        if mark in known.recent:
+            mark = ""
+        if mark != known.begun:
+            self.put(record.partition, key, replace(known, begun=mark))

@@ -8,7 +8,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-import orjson
 import structlog
 
 from lienthong.clock import Clock
@@ -23,7 +22,7 @@ from lienthong.kafka.settings import client_configuration
 from lienthong.observability.metrics import Metrics
 from lienthong.outcome import OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
-from lienthong.pipeline.key_state import RESERVED_PREFIX
+from lienthong.pipeline.key_state import RESERVED_PREFIX, KeyState, decode, encode
 from lienthong.pipeline.messages import ReplayedMessage
 from lienthong.pipeline.work import Work
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
@@ -36,7 +35,7 @@ _POLL_SECONDS = 0.2
 #: How long a partition that leaves waits for commands that are being carried out; the rest is the next owner's.
 _LEAVE_SECONDS = 0.3
 _PROGRESS_PREFIX = RESERVED_PREFIX + b"replay\x00"
-_VERSION = 1
+_NEXT = "next_command"
 
 
 class PureReplay:
@@ -146,8 +145,10 @@ class PureReplay:
             for place in self._places_of(record):
                 reached[place] = record.offset + 1
             command = _parsed(record)
-            place = Place(command.topic, command.partition) if command is not None else None
-            if command is None or place not in reached or self._next.get(place, 0) > record.offset:
+            if command is None:
+                continue
+            place = Place(command.topic, command.partition)
+            if place not in reached or self._next.get(place, 0) > record.offset:
                 continue
             work = self._work_of(command, self._owned[place])
             outgoing += work.outgoing
@@ -204,12 +205,11 @@ class PureReplay:
             return
         await self._producer.send(
             [
-                OutgoingRecord(
+                encode(
                     self._state_topic,
-                    _PROGRESS_PREFIX + place.topic.encode(),
-                    orjson.dumps({"v": _VERSION, "next": offset}),
-                    [],
                     place.partition,
+                    _PROGRESS_PREFIX + place.topic.encode(),
+                    KeyState(unknown={_NEXT: offset}),
                 )
                 for place, offset in reached.items()
             ]
@@ -234,7 +234,7 @@ class PureReplay:
                 for record in records:
                     if record.key is not None and record.key.startswith(_PROGRESS_PREFIX) and record.value:
                         topic = record.key.removeprefix(_PROGRESS_PREFIX).decode()
-                        found[Place(topic, record.partition)] = _next_of(record.value)
+                        found[Place(topic, record.partition)] = int((decode(record).unknown or {}).get(_NEXT, 0))
         return found
 
 
@@ -244,11 +244,3 @@ def _parsed(record: Record) -> Command | None:
     except DecodeError as error:
         log.warning("command_unreadable", topic=record.topic, partition=record.partition, reason=error.reason)
         return None
-
-
-def _next_of(value: bytes) -> int:
-    try:
-        document = orjson.loads(value)
-        return int(document["next"]) if document["v"] == _VERSION else 0
-    except (orjson.JSONDecodeError, LookupError, TypeError, ValueError) as error:
-        raise DecodeError("the progress of commands cannot be read", reason="replay_progress") from error

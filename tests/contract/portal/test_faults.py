@@ -107,17 +107,17 @@ async def test_a_portal_that_is_away_is_asked_again_later(
     assert portal.effects() == ["create"]
 
 
-async def test_a_snapshot_whose_answer_is_lost_may_simply_be_sent_again(sink: Any, portal: Any, tools: Any) -> None:
-    """An upsert that broke after sending is retriable, and the retry is an update."""
+async def test_a_snapshot_whose_answer_is_lost_is_not_known_to_have_arrived(sink: Any, portal: Any, tools: Any) -> None:
+    """An upsert that broke after sending may be sent again, but the portal can be asked first."""
     await sink._client._session.current()
     await portal.behave(lost_answer_rate=1)
-    with pytest.raises(TargetUnavailableError):
+    with pytest.raises(OutcomeUnknownError):
         await sink._sync((await _record(tools)), (), is_update=False)
     await portal.behave(lost_answer_rate=0)
     outcome = await tools.deliver(sink, tools.snapshot())
 
-    assert outcome.reason == "updated"
-    assert portal.effects() == ["create", "update"]
+    assert outcome.reason == "unchanged"
+    assert portal.effects() == ["create"]
 
 
 async def _record(tools: Any) -> Any:

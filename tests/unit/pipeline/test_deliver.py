@@ -13,7 +13,7 @@ from lienthong.errors import (
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.item import decode
-from lienthong.pipeline.key_state import KeyState
+from lienthong.pipeline.key_state import KeyState, mark_of
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.step import ReviewRequired, ScopeBlocked
 from lienthong.pipeline.target import Target
@@ -116,14 +116,14 @@ async def test_types_that_the_connector_does_not_know_are_filtered(deliver, benc
 
 
 async def test_what_nobody_can_know_goes_to_a_person(deliver, bench, sink) -> None:
-    """An unknown outcome is neither repeated blindly nor forgotten; the state stays as it was."""
+    """An unknown outcome is neither repeated blindly nor forgotten, also when the record is let go on."""
     sink.answers = [OutcomeUnknownError("reset after sending")]
     with pytest.raises(ReviewRequired) as caught:
         await deliver.run(bench.snapshot(1))
     handled = caught.value.handled
     assert caught.value.reason == handled.outcome.reason == "outcome_unknown"
     assert handled.outcome.repeat_possible is True
-    assert handled.state is None
+    assert handled.state.begun == mark_of("/hue/one-stop", "s-1")
     assert len(sink.contexts) == 1
     assert (await deliver.run(bench.snapshot(1))).kind is OutcomeKind.DELIVERED
 

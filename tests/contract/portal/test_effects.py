@@ -1,0 +1,113 @@
+"""One effect for each record where the portal's services allow it, however often an answer is lost."""
+
+from typing import Any
+
+import pytest
+
+from lienthong.connector import CallContext
+from lienthong.envelope import Event
+from lienthong.errors import OutcomeUnknownError, TargetUnavailableError
+from lienthong.pipeline.delivering import Delivering
+from lienthong_connectors.portal import CONNECTOR
+from lienthong_connectors.portal.wire import PROGRESS_SERVICE, SYNC_SERVICE
+
+EVENT = Event({"id": "1", "source": "test", "type": "test", "specversion": "1.0"}, None)
+CONTEXT = CallContext("deliver-dossier", "e", 1, "a" * 32, "dossier_sync", "NĐ 118/2025", "system", "", "key")
+LOST = 3
+
+
+def _lose_answers(sink: Any, portal: Any, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the connection after the portal has written, for the first calls of one service."""
+    original = sink._client._post
+    left = [LOST]
+
+    async def post(path: str, document: Any, *, is_write: bool) -> Any:
+        if document.get("service") != service or not left[0]:
+            return await original(path, document, is_write=is_write)
+        left[0] -= 1
+        await portal.behave(lost_answer_rate=1)
+        try:
+            return await original(path, document, is_write=is_write)
+        finally:
+            await portal.behave(lost_answer_rate=0)
+
+    monkeypatch.setattr(sink._client, "_post", post)
+
+
+async def _deliver(sink: Any, record_type: str, data: Any, *, is_repeat: bool = False) -> Any:
+    """Call as often as the engine would and return the outcome."""
+    delivering = Delivering(sink, CONNECTOR.effect_of(record_type), is_repeat=is_repeat)
+    for _ in range(LOST + 1):
+        try:
+            return await delivering.once(EVENT, data, CONTEXT)
+        except TargetUnavailableError:
+            continue
+    raise AssertionError("never ended")
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_dossier_whose_answers_are_lost_is_written_once(
+    sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """The portal is asked before anything is sent again, so its ledger shows one effect, new or changed."""
+    if before:
+        await tools.deliver(sink, tools.snapshot())
+    _lose_answers(sink, portal, SYNC_SERVICE, monkeypatch)
+    outcome = await _deliver(sink, "dossier.snapshot", tools.snapshot(sequence=2, status="processing"))
+
+    assert (outcome.reason, outcome.target_reference) == ("found", tools.code)
+    assert portal.effects() == ["create", "update"][: before + 1]
+
+
+async def test_a_link_whose_answer_is_lost_is_written_once(
+    sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The databases that the portal holds tell whether the link arrived."""
+    await tools.deliver(sink, tools.snapshot())
+    _lose_answers(sink, portal, SYNC_SERVICE, monkeypatch)
+    outcome = await _deliver(sink, "dossier.verified", tools.verified())
+
+    assert outcome.reason == "linked"
+    assert portal.effects() == ["create", "link"]
+
+
+async def test_a_dossier_that_a_dead_worker_sent_is_not_written_again(
+    sink: Any, make_sink: Any, portal: Any, tools: Any
+) -> None:
+    """The next worker knows nothing of the call, and finds its effect."""
+    await _deliver(sink, "dossier.snapshot", tools.snapshot())
+    outcome = await _deliver(await make_sink(), "dossier.snapshot", tools.snapshot())
+
+    assert outcome.reason == "unchanged"
+    assert portal.effects() == ["create"]
+
+
+async def test_what_the_portal_holds_otherwise_is_written(sink: Any, portal: Any, tools: Any) -> None:
+    """Asking first must not take an older content for the new one."""
+    await _deliver(sink, "dossier.snapshot", tools.snapshot())
+    changed = tools.snapshot(sequence=2, summary="Nội dung khác")
+    outcome = await _deliver(sink, "dossier.snapshot", changed, is_repeat=True)
+
+    assert outcome.reason == "updated"
+    assert portal.effects() == ["create", "update"]
+
+
+async def test_a_step_is_never_sent_twice_within_one_worker(
+    sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing tells a repeated step from a new one, so a person decides."""
+    await tools.deliver(sink, tools.snapshot())
+    _lose_answers(sink, portal, PROGRESS_SERVICE, monkeypatch)
+    with pytest.raises(OutcomeUnknownError):
+        await _deliver(sink, "dossier.progress", tools.progress())
+
+    assert portal.effects() == ["create", "progress"]
+
+
+async def test_a_step_that_a_dead_worker_may_have_sent_is_said_to_be_repeated(sink: Any, tools: Any) -> None:
+    """At most one repeat for a crash, and never a silent one."""
+    await tools.deliver(sink, tools.snapshot())
+    delivering = Delivering(sink, CONNECTOR.effect_of("dossier.progress"), is_repeat=True)
+    await delivering.once(EVENT, tools.progress(), CONTEXT)
+
+    assert delivering.may_be_repeated
