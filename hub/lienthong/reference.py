@@ -23,7 +23,8 @@ ENGINE: Mapping[type[errors.LienthongError], str] = {
     errors.ConfigurationError: "Nothing is started. The command ends with exit code 78.",
     errors.CatalogError: "The command ends with exit code 1 and changes nothing further.",
     errors.RecordError: "Never retried. The record goes to the dead letter topic of its pipeline and is settled as "
-    "`dead_lettered`; with `errors.tolerance: stop` the pipeline stops instead. At the gateway: a problem document.",
+    "`dead_lettered`; with `errors.sequenced` later records of its key wait until it is replayed or discarded, with "
+    "`errors.tolerance: stop` the pipeline stops instead. At the gateway: a problem document.",
     errors.RetriableError: "The same call is made again with backoff, until `retry.max_attempts` or "
     "`retry.max_elapsed` is reached; then the record is a dead letter (`attempts_exhausted`).",
     errors.TargetUnavailableError: "Called again for as long as it takes; uses up no attempts. After "
@@ -34,8 +35,8 @@ ENGINE: Mapping[type[errors.LienthongError], str] = {
     errors.BrokerUnavailableError: "A pipeline's writes wait for Kafka without limit; what fails all the same ends the "
     "pipeline without settling, and its next start reads the records again. The gateway answers 503 with "
     "`Retry-After`. The ledger waits and tries again.",
-    errors.ScopeError: "The record waits for an official (`review`), and every later record of its key behind it. "
-    "All other keys go on.",
+    errors.ScopeError: "The record is parked until an operator releases its procedure, officer or agreement, and every "
+    "later record of its key behind it; the alert `scope_blocked` is raised. All other keys go on.",
     errors.TargetConfigurationError: "The circuit opens at once and the alert `target_configuration` is raised. The "
     "pipeline stays alive and makes one probe after `circuit.config_probe_interval`, then ever more rarely, until "
     "credentials or agreement are mended. Nothing becomes a dead letter.",

@@ -126,6 +126,8 @@ class PipelineDefinition(Settings):
     def _check(self) -> "PipelineDefinition":
         if sum(step is not None for step in (self.forward, self.lookup, self.deliver)) != 1:
             raise ValueError("a pipeline has exactly one of forward, lookup and deliver")
+        if self.policy.errors.sequenced and (self.order != "key" or self.forward is not None):
+            raise ValueError("errors.sequenced needs order: key and a step that calls a connector")
         try:
             check_part(self.name)
         except NamingError as error:

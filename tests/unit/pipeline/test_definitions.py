@@ -33,6 +33,7 @@ TOPICS = {"records.dossier": None, "records.person": None, "inbound.dossier.one-
         ({"policy": {"max_in_flight": 0}}, "policy.max_in_flight"),
         ({"policy": {"errors": {"tolerance": "all"}}}, "policy.errors.tolerance"),
         ({"policy": {"circuit": {"failure": 3}}}, "policy.circuit.failure"),
+        ({"order": "none", "policy": {"errors": {"sequenced": True}}}, "errors.sequenced"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(change, key) -> None:
