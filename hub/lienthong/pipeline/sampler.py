@@ -80,6 +80,7 @@ class Sampler:
         self._announcement = announcement
         self._probe = probe
         self._joined_at: float | None = None
+        self._is_stopping = False
         self._heartbeat: float | None = None
         self._known: set[Place] = set()
         self._commits = 0
@@ -90,12 +91,19 @@ class Sampler:
         self._health.watch("event_loop", _LOOP_SILENCE_SECONDS)
         self._health.watch("poll_thread", _POLL_SILENCE_SECONDS)
         while True:
-            self._sample()
-            await self._look_for_broker()
+            if not self._is_stopping:
+                self._sample()
+                await self._look_for_broker()
+            self._health.beat("event_loop")
             await self._clock.sleep(_SAMPLE_SECONDS)
 
+    def stop(self) -> None:
+        """Say that the worker takes no more work; the loop goes on to beat until the end."""
+        self._is_stopping = True
+        self._health.unwatch("poll_thread")
+        self._health.set_not_ready("partitions", "stopping")
+
     def _sample(self) -> None:
-        self._health.beat("event_loop")
         poller: Poller | None = getattr(self._app.consumer, "poller", None) if self._app.started else None
         if poller is None or poller.heartbeat != self._heartbeat:
             self._health.beat("poll_thread")

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lienthong.observability.vitals import Vitals
 from lienthong.observability.watchdog import Signs
 from lienthong.pipeline.app import WorkerApp
+from lienthong.transport.assignment import Assignment
 from lienthong.transport.poller import Poller
 
 _BEAT_SECONDS = 0.5
@@ -34,6 +35,11 @@ class Watching:
         while True:
             self._beat_at = self._monotonic()
             await asyncio.sleep(_BEAT_SECONDS)
+
+    def assignments(self) -> Sequence[Assignment]:
+        """Return the partitions that the worker owns now."""
+        poller: Poller | None = getattr(self._app._consumer, "poller", None)  # noqa: SLF001 - as below
+        return list(poller.assignments.values()) if poller is not None else []
 
     def signs(self) -> Signs:
         """Return the signs of life of this moment; waits for nothing.

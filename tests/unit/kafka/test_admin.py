@@ -318,4 +318,4 @@ def test_lines_for_people(cluster):
     cluster.set(_KEYED, retention_ms="-1")
     change = TopicAdmin(cluster).plan(_catalogue()).changes[0]
 
-    assert str(change).startswith("drift     hue.records.dossier  retention.ms: -1 -> 2592000000  (a shorter")
+    assert str(change).startswith("drift     hue.records.dossier  retention.ms: -1 -> 2592000000  (kept longer")
