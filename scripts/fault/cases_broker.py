@@ -15,13 +15,25 @@ _UNAVAILABLE_SECONDS = 3.0
 
 @case("broker-kill", "broker killed in the middle and started again", is_quick=True, max_recovery_seconds=5.0)
 def broker_kill(stage: Stage) -> None:
-    """Kill the only broker for two seconds."""
+    """Kill the only broker and start it at once, as its own supervisor would."""
     arena, broker = stage.arena, stage.broker
     arena.await_share(0.3)
     broker.kill()
     if not broker.is_running:
         arena.inject("no process of the broker")
-    arena.wait(2)
+    broker.start()
+    arena.heal()
+
+
+@case("broker-outage", "broker away for longer than sessions live")
+def broker_outage(stage: Stage) -> None:
+    """Leave the workers without a broker until their group forgets them."""
+    arena, broker = stage.arena, stage.broker
+    arena.await_share(0.3)
+    broker.kill()
+    if not broker.is_running:
+        arena.inject("no process of the broker")
+    arena.wait(stage.seconds(8, 60))
     broker.start()
     arena.heal()
 
@@ -46,6 +58,7 @@ def cluster_lose_one(stage: Stage) -> None:
     """Lose a follower, wait for all copies, then lose the active controller."""
     arena, cluster = stage.arena, stage.cluster
     arena.await_share(0.15)
+    arena.wait_until(cluster.leader, 20, "a controller")
     first = next(number for number in cluster.nodes if number != cluster.leader())
     cluster.nodes[first].kill()
     before = arena.watch.effects
@@ -54,10 +67,11 @@ def cluster_lose_one(stage: Stage) -> None:
         arena.problems.append("nothing flowed while one of three brokers was away")
     cluster.start([first])
     arena.wait_until(lambda: _is_in_sync(stage), 40, "all copies in sync")
-    leader = cluster.leader()
+    arena.wait_until(cluster.leader, 20, "a controller")
+    leader = cluster.leader() or first
     cluster.nodes[leader].kill()
     arena.heal()
-    arena.wait_until(lambda: cluster.leader() != leader, 20, "another controller")
+    arena.wait_until(cluster.leader, 20, "another controller")
     arena.inject(f"node {first} and then controller {leader} killed; node {cluster.leader()} took over")
     arena.wait(2)
     cluster.start([leader])
@@ -68,7 +82,8 @@ def cluster_lose_two(stage: Stage) -> None:
     """Lose the controller and another broker at once."""
     arena, cluster = stage.arena, stage.cluster
     arena.await_share(0.3)
-    leader = cluster.leader()
+    arena.wait_until(cluster.leader, 20, "a controller")
+    leader = cluster.leader() or 1
     other = next(number for number in cluster.nodes if number != leader)
     cluster.nodes[leader].kill()
     cluster.nodes[other].kill()

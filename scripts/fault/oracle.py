@@ -1,6 +1,6 @@
 """Judges one case: every accepted record has an end or is listed open, effects happened once, in order."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,8 @@ DELIVER = "deliver-dossier"
 #: (``state`` or ``step``, the portal's code of the state, moment of the step) of one effect.
 Item = tuple[str, str, str]
 _MAX_PROBLEMS = 12
+#: Outcomes that a record must not have while an earlier one of its key waits.
+_HANDLED = frozenset({"delivered", "superseded", "dead_lettered"})
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ def judge(
         for event in events:
             _outcome(verdict, evidence, event)
         _effects(verdict, evidence, events, dossiers.get(code, {}), code)
+    _overtaken(verdict, evidence)
     for code in dossiers.keys() - by_dossier.keys():
         verdict.effects_repeated += 1
         verdict.tell(f"the portal holds {code}, which nobody sent")
@@ -132,6 +135,22 @@ def _outcome(verdict: Verdict, evidence: Evidence, event: EventTruth) -> None:
 def _missing(verdict: Verdict, event: EventTruth, where: str, kinds: Sequence[str]) -> None:
     verdict.lost += 1
     verdict.tell(f"{event.source} {event.id} has no outcome in {where} (known: {', '.join(kinds) or 'nothing'})")
+
+
+def _overtaken(verdict: Verdict, evidence: Evidence) -> None:
+    """Count records that were handled although an earlier one of their key waits."""
+    for pipeline in ("verify-dossier", DELIVER):
+        by_key: dict[tuple[str, int, str], list[tuple[int, str]]] = defaultdict(list)
+        for places in evidence.receipts[pipeline].values():
+            for (topic, partition, offset), row in places.items():
+                by_key[topic, partition, row.key].append((offset, row.kind))
+        for (topic, partition, key), rows in by_key.items():
+            kinds = [kind for _, kind in sorted(rows)]
+            waiting = next((number for number, kind in enumerate(kinds) if kind in OPEN), len(kinds))
+            count = sum(kind in _HANDLED for kind in kinds[waiting:])
+            verdict.inversions += count
+            if count:
+                verdict.tell(f"{pipeline}: {count} records of {key} in {topic}[{partition}] overtook one that waits")
 
 
 def _effects(

@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Self
 
 from lienthong.clock import Clock, SystemClock
-from lienthong.errors import BrokerUnavailableError
 from lienthong.kafka.embedded import EmbeddedKafka
 from lienthong.kafka.embedded_settings import HOST
 from lienthong.kafka.embedded_state import free_port, new_cluster_id
@@ -86,11 +85,8 @@ class EmbeddedCluster:
         for each in started:
             each.result()
 
-    def leader(self) -> int:
-        """Return the number of the node that is the active controller, as the running nodes know it.
-
-        Raises:
-            BrokerUnavailableError: If none of them knows one.
+    def leader(self) -> int | None:
+        """Return the number of the running node that is the active controller, or None while there is none.
 
         Source:
             KRaft keeps ``quorum-state`` in the folder of the metadata log; answers to clients name any broker.
@@ -100,10 +96,8 @@ class EmbeddedCluster:
             for node in self.nodes.values()
             if node.is_running
         ]
-        found = max(known, key=lambda state: int(state["leaderEpoch"]), default={"leaderId": -1})
-        if found["leaderId"] not in self.nodes:
-            raise BrokerUnavailableError("no node of the embedded cluster knows a controller; wait for an election")
-        return int(found["leaderId"])
+        found = max(known, key=lambda state: int(state["leaderEpoch"]), default={"leaderId": -1})["leaderId"]
+        return int(found) if found in self.nodes and self.nodes[found].is_running else None
 
     def kill(self) -> None:
         """End all nodes at once; the data stays."""
