@@ -24,6 +24,8 @@ class Interruption:
     """
 
     def __init__(self) -> None:
+        #: Whether a call may have arrived whose effect is still to be asked for.
+        self.may_have_arrived = False
         self._task: asyncio.Task[object] | None = None
         self._is_wanted = False
         self._is_cancelled = False
@@ -82,7 +84,9 @@ class Interruption:
                 result = await call(argument)
             except OutcomeUnknownError:
                 raise
-            except Exception:
+            except Exception as error:
+                # A step that can ask its target first turns an unknown outcome into a failure of the moment.
+                self.may_have_arrived |= isinstance(error.__cause__, OutcomeUnknownError)
                 self._is_held = False
                 if self._is_wanted:
                     # By then the task has gone on to its wait, or has ended.

@@ -10,14 +10,14 @@ from lienthong.codec import RecordCodec
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
 from lienthong.delivery.interruption import Interruption
-from lienthong.delivery.parking import SCOPE, ParkedEntry
+from lienthong.delivery.parking import SCOPE, WINDOW, ParkedEntry
 from lienthong.delivery.scope import Scope
 from lienthong.errors import DecodeError, FatalError, RecordError
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.failure_counts import FailureCounts
 from lienthong.pipeline.item import Handled, Item, decode
-from lienthong.pipeline.key_state import KeyState, KeyStates, encode
+from lienthong.pipeline.key_state import KeyState, KeyStates, encode, mark_of
 from lienthong.pipeline.review_flow import ReviewFlow
 from lienthong.pipeline.scopes import BlockedScopes
 from lienthong.pipeline.settler import Settler
@@ -127,6 +127,19 @@ class Handling:
             return self._wait(item, signal, entry)
         except RecordError as error:
             return self._set_aside(item, error, entry)
+
+    def give_way(self, item: Item) -> Handled:
+        """Park a record whose wait was given up because it holds its partition up.
+
+        Args:
+            item: The record.
+        """
+        attempts = item.attempts
+        handled = Handled(Outcome(OutcomeKind.PARKED, WINDOW, attempts.made))
+        if attempts.interruption is not None and attempts.interruption.may_have_arrived and item.event is not None:
+            # The next try, in whichever process, asks the target first.
+            handled.state = replace(self.state_of(item), begun=mark_of(item.event.source, item.event.id))
+        return self._flow.park_window(item, handled)
 
     def interrupt(self, predicate: Callable[[Item], bool]) -> None:
         """Give up the wait of records for their next call; a call under way goes on.

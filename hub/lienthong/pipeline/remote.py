@@ -18,7 +18,7 @@ from lienthong.delivery.scope import parse_scope
 from lienthong.errors import DecodeError, FatalError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
-from lienthong.outcome import Outcome, OutcomeKind
+from lienthong.outcome import OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.failure_counts import FailureCounts
@@ -82,7 +82,8 @@ class RemoteEngine:
         self._parked = ParkedState()
         self._states = KeyStates()
         self._flow = ReviewFlow(pipeline, self._parked, clock)
-        self._settler = Settler(pipeline.name, names.receipts, producer, clock, metrics)
+        letters = names.of_pipeline("deadletters", pipeline.name)
+        self._settler = Settler(pipeline.name, names.receipts, producer, clock, metrics, letters)
         target = getattr(pipeline.definition.step, "connector", "")
         self._scopes = BlockedScopes(pipeline.name, target, secret, metrics)
         state_topic = names.of_pipeline("state", pipeline.name)
@@ -317,8 +318,7 @@ class RemoteEngine:
                 if self._owner(item.assignment.place) is not item.assignment:
                     # It has no effect yet; the next worker begins it.
                     return
-                waiting = Handled(Outcome(OutcomeKind.PARKED, WINDOW, item.attempts.made))
-                handled = self._flow.park_window(item, waiting)
+                handled = self._handling.give_way(item)
         self._settle(item, handled)
 
     def _make_way(self, item: Item) -> None:
