@@ -269,7 +269,7 @@ def _why_not(name: str, cluster: str, wanted: str) -> str:
     if name == _CLEANUP:
         return "another cleanup policy removes records; change it by hand"
     if name == _RETENTION and _is_shorter(cluster, wanted):
-        return "kept longer than declared, as pipelines do for unsettled records; shorten it by hand when all are settled"
+        return "kept longer than declared, as pipelines do for unsettled records; shorten it by hand"
     return ""
 
 
