@@ -13,6 +13,7 @@ import structlog
 from lienthong.clock import Clock
 from lienthong.config.models import KafkaSettings
 from lienthong.delivery.command import Action, Command, parse_command
+from lienthong.delivery.dead_letter import acknowledged
 from lienthong.delivery.hygiene import identity
 from lienthong.errors import DecodeError, TopicDriftError
 from lienthong.kafka.cluster import ClusterView
@@ -70,6 +71,7 @@ class PureReplay:
         self._clock = clock
         self._metrics = metrics
         self._commands_topic = pipeline.names.of_pipeline("replay", pipeline.name)
+        self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self._owned: dict[Place, Assignment] = {}
         #: Source partition → offset of its next command.
@@ -156,7 +158,7 @@ class PureReplay:
             for kind, number in work.counts.items():
                 counts[kind] += number
         if receipts:
-            await self._producer.send(outgoing)
+            await acknowledged(await self._producer.begin(outgoing), self._dead_letters)
             now = self._clock.now()
             batches = [ReceiptBatch(self._pipeline.name, *place, now, rows) for place, rows in receipts.items()]
             await self._producer.send(

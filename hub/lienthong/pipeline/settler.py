@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from lienthong.clock import Clock
+from lienthong.delivery.dead_letter import acknowledged
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.outcome import OutcomeKind
@@ -52,6 +53,7 @@ class Settler:
         producer: Writes records and receipts.
         clock: Where to read the time.
         metrics: What operators see.
+        dead_letters_topic: Full name of ``deadletters.<pipeline>``; a refused record of it stops the pipeline.
 
     Delivery:
         Records of an outcome are acknowledged before its receipt and the state of its key are written, and both before
@@ -59,10 +61,17 @@ class Settler:
     """
 
     def __init__(
-        self, pipeline: str, receipts_topic: str, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
+        self,
+        pipeline: str,
+        receipts_topic: str,
+        producer: AcknowledgedProducer,
+        clock: Clock,
+        metrics: Metrics,
+        dead_letters_topic: str = "",
     ) -> None:
         self._pipeline = pipeline
         self._topic = receipts_topic
+        self._dead_letters = dead_letters_topic
         self._producer = producer
         self._clock = clock
         self._metrics = metrics
@@ -105,7 +114,8 @@ class Settler:
         """Write until cancelled.
 
         Raises:
-            LienthongError: If Kafka refuses; nothing of the batch is settled.
+            DeadLetterWriteError: If Kafka refuses a dead letter.
+            LienthongError: If Kafka refuses anything else; nothing of the batch is settled.
         """
         while True:
             await self._has_work.wait()
@@ -134,7 +144,8 @@ class Settler:
         return [entry for entry in entries if not entry.done.cancelled()] if gone else entries
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
-        await self._producer.send([record for entry in entries for record in entry.records])
+        writes = await self._producer.begin([record for entry in entries for record in entry.records])
+        await acknowledged(writes, self._dead_letters)
         now = self._clock.now()
         by_place: dict[Place, list[Receipt]] = defaultdict(list)
         for entry in entries:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 pytestmark = pytest.mark.kafka
 KEY = "H57.21-261008-0001"
@@ -69,3 +70,20 @@ def test_what_was_mended_is_delivered_once_it_is_replayed(province, wait, step):
     mended = province.start()
     wait(lambda: list(_last(province).values()) == ["delivered"] * 2, workers=[mended])
     province.assert_complete()
+
+
+def test_a_dead_letter_that_kafka_refuses_stops_the_worker(province, wait, step):
+    """The record stays in its source, uncommitted, and the exit code says that a restart alone mends nothing."""
+    letters = province.names.of_pipeline("deadletters", "intake")
+    admin = AdminClient({"bootstrap.servers": province.bootstrap})
+    entry = ConfigEntry("max.message.bytes", "100", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, letters, incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
+    worker = province.start()
+    wait(lambda: worker.is_ready)
+    _publish_broken(province, step, 1)
+    assert worker.ends() == 70
+    assert "dead_letter_write" in worker.log
+    assert province.lag() == 1
+    assert province.receipts() == []

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from lienthong import receipt
-from lienthong.errors import BrokerUnavailableError
+from lienthong.errors import BrokerUnavailableError, DeadLetterWriteError, RecordTooLargeError
 from lienthong.pipeline.settler import Settler
 from lienthong.receipt import Receipt
 from lienthong.record import OutgoingRecord
@@ -154,3 +154,15 @@ async def test_after_a_silence_nothing_is_written_before_the_group_has_answered(
     else:
         assert told == [("e-0", "delivered", False), ("e-1", "parked", False)]
         assert assignment.position == 2
+
+
+async def test_a_refused_dead_letter_is_told_as_such(producer, clock, metrics, bench) -> None:
+    """Nothing but its source holds the record then, so the pipeline must stop and say why."""
+    settler = Settler("deliver", "hue.receipts", producer, clock, metrics, "hue.deadletters.deliver")
+    producer.refuse = lambda record: RecordTooLargeError("large") if record.topic == "hue.deadletters.deliver" else None
+    bench.assignment.deliver([0])
+    letter = OutgoingRecord("hue.deadletters.deliver", b"key", b"{}", [])
+    settler.add(bench.assignment.place, _receipt(0), [_record("a"), letter], bench.assignment)
+    with pytest.raises(DeadLetterWriteError):
+        await settler.run()
+    assert bench.assignment.position == 0
