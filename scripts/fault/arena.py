@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
 _RESTART_SECONDS = 0.3
 _MAX_RESTARTS = 25
+#: The reconciler lists every open record.
+_ALL = 1_000_000
 _OWNED = re.compile(r'^lienthong_lag_records\{[^}]*partition="(\d+)"[^}]*\} ', re.MULTILINE)
 
 
@@ -108,6 +110,7 @@ class Arena:
         self._pause = threading.Event()
         self._down: set[str] = set()
         self._worker_pipelines: dict[str, str] = {}
+        self._others: dict[str, Sequence[str]] = {}
         self._servers = servers
         self._document = self.place.settings(worker_servers, portal="portal")
         self.settings = self.change_settings(needs.changes)
@@ -130,6 +133,9 @@ class Arena:
         self.problems: list[str] = []
         #: What a case remembers for its check.
         self.notes: dict[str, Any] = {}
+        #: Called at the end, whatever happens.
+        self.at_end: list[Callable[[], None]] = []
+        self.report = Report([])
 
     @property
     def portal(self) -> str:
@@ -231,13 +237,45 @@ class Arena:
         process.send_signal(signal.SIGTERM)
         return process.wait(40)
 
+    def set_variable(self, name: str, value: str) -> None:
+        """Give processes of the hub that start from now on a variable.
+
+        Args:
+            name: Of the variable.
+            value: Its value.
+        """
+        self._environment[name] = value
+
+    def hold(self, name: str) -> None:
+        """Leave a worker that ends by itself as it is.
+
+        Args:
+            name: The worker.
+        """
+        self._down.add(name)
+
+    def start_process(self, name: str, arguments: Sequence[str]) -> None:
+        """Start a further process of the hub; it is started again when it ends by itself.
+
+        Args:
+            name: What it is.
+            arguments: Arguments of ``lienthong``.
+        """
+        self._others[name] = arguments
+        self._down.discard(name)
+        launched = [self._mutant, "--config", str(self.place.config_file), *arguments]
+        self.crew.start(name, "hub", launched, self._environment, tells_ready=False, program=_LAUNCH)
+
     def start_again(self, name: str) -> None:
         """Start a worker that was stopped or killed.
 
         Args:
             name: The worker.
         """
-        self.start_worker(self._worker_pipelines[name], int(name.rpartition("-")[2]))
+        if name in self._others:
+            self.start_process(name, self._others[name])
+        else:
+            self.start_worker(self._worker_pipelines[name], int(name.rpartition("-")[2]))
 
     def partitions_of(self, name: str) -> set[int]:
         """Return the partitions that a worker says it owns.
@@ -318,7 +356,7 @@ class Arena:
         for name, member in list(self.crew.members.items()):
             if name in self._down or member.process.poll() is None:
                 continue
-            if name not in self._worker_pipelines:
+            if name not in self._worker_pipelines and name not in self._others:
                 raise FatalError(f"{name} ended with {member.process.returncode}; see its log")
             self.restarts += 1
             if self.restarts > _MAX_RESTARTS:
@@ -348,7 +386,8 @@ class Arena:
         self.watch.stop()
         dossiers = ask_json(f"{self.portal}/_control/dossiers")
         self.evidence = self.evidence or gather(self.view, self.place.names)
-        return judge(self.expected, self.load.accepted, self.evidence, dossiers, self.reconcile())
+        self.report = self.reconcile()
+        return judge(self.expected, self.load.accepted, self.evidence, dossiers, self.report)
 
     def reconcile(self) -> Report:
         """Return what the reconciler says, from a ledger that is made from Kafka now."""
@@ -356,7 +395,9 @@ class Arena:
         try:
             rebuild(self.view, store, self.place.names)
             names = self.place.names
-            return asyncio.run(reconcile(list(self.pipelines.values()), self.view, store, names.receipts, self.clock))
+            return asyncio.run(
+                reconcile(list(self.pipelines.values()), self.view, store, names.receipts, self.clock, limit=_ALL)
+            )
         finally:
             store.close()
 
@@ -364,6 +405,8 @@ class Arena:
         """End every process."""
         self.watch.stop()
         self.load.cancel()
+        for what in self.at_end:
+            what()
         for member in self.crew.members.values():
             if member.process.poll() is None:
                 os.kill(member.process.pid, signal.SIGCONT)

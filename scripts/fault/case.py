@@ -7,6 +7,7 @@ from typing import Any
 from scripts.fault.arena import Needs
 from scripts.fault.oracle import Verdict
 from scripts.fault.stage import Stage
+from scripts.fault.stepped_clock import CannotRun
 
 Run = Callable[[Stage], None]
 Check = Callable[[Stage, Verdict], None]
@@ -38,6 +39,8 @@ class Case:
     max_recovery_seconds: float | None = None
     allows_unsettled: bool = False
 
+
+__all__ = ["CASES", "CannotRun", "Case", "Result", "case"]
 
 CASES: dict[str, Case] = {}
 

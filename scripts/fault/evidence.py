@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lienthong import receipt
 from lienthong.errors import DecodeError
@@ -24,6 +25,7 @@ class Evidence:
         receipts: Pipeline → record → (partition, offset) → its last receipt.
         dead_letters: Pipeline → dead letters.
         partitions: Dossier code → partition of ``records.dossier``.
+        moments: When receipts were written, by the clock of their worker.
         unreadable: Receipts that cannot be read.
     """
 
@@ -32,6 +34,7 @@ class Evidence:
     )
     dead_letters: Counter[str] = field(default_factory=Counter)
     partitions: dict[str, int] = field(default_factory=dict)
+    moments: list[datetime] = field(default_factory=list)
     unreadable: int = 0
 
     def kinds(self, pipeline: str, name: Name) -> list[str]:
@@ -66,6 +69,7 @@ def gather(view: ClusterView, names: TopicNames) -> Evidence:
         except DecodeError:
             found.unreadable += 1
             continue
+        found.moments.append(rows.at)
         for row in rows.receipts:
             found.receipts[rows.pipeline][row.source, row.id][rows.topic, rows.partition, row.offset] = row
     for pipeline in PIPELINES:

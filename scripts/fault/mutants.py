@@ -1,7 +1,7 @@
 """Mechanisms that can be switched off, to prove that the suite needs them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mutant(NamedTuple):
@@ -9,7 +9,7 @@ class Mutant(NamedTuple):
 
     Attributes:
         title: What is missing.
-        cases: Cases that must turn red; one of them is enough.
+        cases: Cases of which at least one must turn red.
         apply: Switches it off in this process.
     """
 
@@ -18,4 +18,43 @@ class Mutant(NamedTuple):
     apply: Callable[[], None]
 
 
-MUTANTS: dict[str, Mutant] = {}
+def _without_watermark() -> None:
+    from lienthong.transport.watermark import Watermark
+
+    # What was delivered counts as settled, as with a client that commits by itself.
+    Watermark.position = property(lambda self: self.end)  # type: ignore[assignment]
+
+
+def _without_lanes() -> None:
+    from lienthong.delivery.lanes import LaneDispatcher
+
+    submit = LaneDispatcher.submit
+
+    async def anywhere(self: Any, item: Any, _key: Any) -> None:
+        await submit(self, item, object())
+
+    LaneDispatcher.submit = anywhere  # type: ignore[method-assign]
+
+
+def _without_parking() -> None:
+    from lienthong.pipeline.review_flow import ReviewFlow
+
+    ReviewFlow.is_parked = lambda *_: False  # type: ignore[method-assign]
+
+
+def _without_crash_marker() -> None:
+    from lienthong.pipeline.crash_guard import CrashGuard
+
+    CrashGuard.is_condemned = lambda *_: False  # type: ignore[method-assign]
+
+
+MUTANTS: dict[str, Mutant] = {
+    "watermark": Mutant(
+        "the watermark: what was fetched is committed", ("every-worker-kill", "worker-kill"), _without_watermark
+    ),
+    "lanes": Mutant("the lanes: records of one key run at once", ("target-503",), _without_lanes),
+    "parking": Mutant("parking: nothing waits behind a record in review", ("target-half-answer",), _without_parking),
+    "crash-marker": Mutant(
+        "the crash marker: a record may end its worker for ever", ("crash-exception",), _without_crash_marker
+    ),
+}

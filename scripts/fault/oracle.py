@@ -1,7 +1,7 @@
 """Judges one case: every accepted record has an end or is listed open, effects happened once, in order."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,9 @@ class Verdict:
     Attributes:
         accepted: Records that Kafka acknowledged to the publishers.
         settled: Of these, records with an end in every pipeline.
-        open: Of these, records that the reconciler lists as parked or in review.
+        open: Of these, records that the reconciler lists as parked, in review or in flight.
+        missing: Records without an outcome that the reconciler does not list either.
+        expired: Records that Kafka deleted unsettled, as the reconciler tells.
         lost: Records without an outcome, delivered ones without an effect, and what Kafka deleted unsettled.
         effects_repeated: Effects beyond one of operations that declare one effect.
         steps_repeated: Repeated effects of the operation that declares none.
@@ -40,6 +42,8 @@ class Verdict:
     accepted: int = 0
     settled: int = 0
     open: int = 0
+    missing: int = 0
+    expired: int = 0
     lost: int = 0
     effects_repeated: int = 0
     steps_repeated: int = 0
@@ -79,12 +83,13 @@ def judge(
     if accepted != len(expected.events):
         verdict.tell(f"only {accepted} of {len(expected.events)} records were accepted")
     _reconciled(verdict, report)
+    flying = {(item.pipeline, row.source, row.id) for item in report.pipelines for row in item.open["in_flight"].listed}
     by_dossier: dict[str, list[EventTruth]] = {code: [] for code in expected.dossiers}
     for event in expected.events:
         by_dossier[event.dossier_code].append(event)
     for code, events in by_dossier.items():
         for event in events:
-            _outcome(verdict, evidence, event)
+            _outcome(verdict, evidence, event, flying)
         _effects(verdict, evidence, events, dossiers.get(code, {}), code)
     _overtaken(verdict, evidence)
     for code in dossiers.keys() - by_dossier.keys():
@@ -101,7 +106,8 @@ def _reconciled(verdict: Verdict, report: Report) -> None:
         if item.pipeline not in PIPELINES or item.is_balanced:
             continue
         gaps = sum(gap.last - gap.first + 1 for gap in item.expired)
-        verdict.lost += max(1, item.lost.total + gaps)
+        verdict.expired += gaps
+        verdict.lost += item.lost.total if gaps else max(1, item.lost.total)
         lost = ", ".join(f"{row.topic}[{row.partition}]@{row.offset}" for row in item.lost.listed[:3])
         verdict.tell(
             f"{item.pipeline} is not balanced: {item.lost.total} lost ({lost}), {item.unknown.total} unknown, "
@@ -109,7 +115,7 @@ def _reconciled(verdict: Verdict, report: Report) -> None:
         )
 
 
-def _outcome(verdict: Verdict, evidence: Evidence, event: EventTruth) -> None:
+def _outcome(verdict: Verdict, evidence: Evidence, event: EventTruth, flying: Collection[tuple[str, str, str]]) -> None:
     name: Name = (event.source, event.id)
     intake = evidence.kinds("intake", name)
     if event.intake == "dead_lettered":
@@ -119,8 +125,12 @@ def _outcome(verdict: Verdict, evidence: Evidence, event: EventTruth) -> None:
             _missing(verdict, event, "intake", intake)
         return
     verify, deliver = evidence.kinds("verify-dossier", name), evidence.kinds(DELIVER, name)
-    if not (intake and verify and deliver):
-        _missing(verdict, event, "some pipeline", [*intake, *verify, *deliver])
+    seen = dict(zip(PIPELINES, (intake, verify, ["-"], deliver), strict=True))
+    absent = [pipeline for pipeline, kinds in seen.items() if not kinds]
+    if any((pipeline, *name) in flying for pipeline in absent):
+        verdict.open += 1
+    elif absent:
+        _missing(verdict, event, ", ".join(absent), [*intake, *verify, *deliver])
     elif OPEN & {*verify, *deliver}:
         verdict.open += 1
     else:
@@ -134,6 +144,7 @@ def _outcome(verdict: Verdict, evidence: Evidence, event: EventTruth) -> None:
 
 def _missing(verdict: Verdict, event: EventTruth, where: str, kinds: Sequence[str]) -> None:
     verdict.lost += 1
+    verdict.missing += 1
     verdict.tell(f"{event.source} {event.id} has no outcome in {where} (known: {', '.join(kinds) or 'nothing'})")
 
 

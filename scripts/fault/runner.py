@@ -6,15 +6,9 @@ from pathlib import Path
 
 from lienthong.errors import LienthongError
 from scripts.fault.arena import Arena
-from scripts.fault.case import Case, Result
+from scripts.fault.case import CannotRun, Case, Result
 from scripts.fault.oracle import Verdict
 from scripts.fault.stage import Stages
-
-_SOME_LINES = 20
-
-
-class CannotRun(Exception):  # noqa: N818 - a reason, no failure
-    """The machine lacks what a case needs."""
 
 
 def run_case(

@@ -13,6 +13,7 @@ from lienthong.kafka.embedded_settings import HOST
 from lienthong.kafka.embedded_state import free_port
 from scripts.fault.arena import Arena, Needs
 from scripts.fault.proxy import Proxy
+from scripts.fault.stepped_clock import clock_environment
 
 #: A broker that many provinces were born on grows slow to start again.
 _CASES_PER_BROKER = 10
@@ -157,6 +158,8 @@ class Stages:
                 if needs.is_proxied:
                     proxy = node.make_proxy()
                     proxy.start()
+            if needs.has_clock:
+                environment = {**(environment or {}), **clock_environment(folder)}
             arena = Arena(
                 folder, f"f{self._count}", servers, worker_servers, needs, seed, self._clock, mutant, environment
             )
