@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -51,6 +52,8 @@ class PopulationConfig(BaseModel):
         authentication_path: ``url_xacthuc`` of the digest: the path that the operator registered for us.
         user_name: Account of the province.
         secret: Its secret key; only a digest of it is sent.
+        secret_files: Instead of ``secret``: one file with the key, or two while it is replaced. They are read again
+            when the database refuses a key, so that nothing has to be restarted.
         api_key: Sent as header ``ApiKey``; empty for none.
         client_id: Sent as header ``X-Road-Client``; empty for none.
         timestamp_unit: Unit of the header ``Timestamp``; one known client sends seconds.
@@ -73,7 +76,8 @@ class PopulationConfig(BaseModel):
     base_url: str
     authentication_path: str
     user_name: str
-    secret: SecretStr
+    secret: SecretStr | None = None
+    secret_files: tuple[Path, ...] = Field(default=(), max_length=2)
     api_key: SecretStr = SecretStr("")
     client_id: str = ""
     timestamp_unit: Literal["milliseconds", "seconds"] = "milliseconds"
@@ -92,6 +96,8 @@ class PopulationConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
+        if (self.secret is None) is not bool(self.secret_files):
+            raise ValueError("give either secret or secret_files")
         if self.agreement is None:
             if not self.simulator:
                 raise ValueError("a real endpoint needs an agreement; set simulator: true for a simulator")

@@ -13,7 +13,7 @@ import httpx
 
 from lienthong.clock import Clock
 from lienthong.errors import LienthongError, TargetConfigurationError, TargetUnavailableError
-from lienthong.rest import call
+from lienthong.rest import SIGN, RotatingSecret, call
 from lienthong_connectors.population.config import PopulationConfig
 from lienthong_connectors.population.payload import holds_fault, holds_scope_refusal
 
@@ -59,6 +59,8 @@ class DirectTransport:
         self._clock = clock
         # Absolute, because a client puts a slash behind its base URL and not every server forgives that.
         self._url = httpx.URL(config.base_url)
+        fixed = [config.secret] if config.secret is not None else []
+        self._secret = RotatingSecret(fixed, config.secret_files, name="population secret")
         self._fixed = {"Content-Type": "application/xml; charset=utf-8", "SOAPAction": '""'}
         if config.client_id:
             self._fixed["X-Road-Client"] = config.client_id
@@ -83,6 +85,16 @@ class DirectTransport:
             TargetConfigurationError: It can never be carried as configured.
         """
         del operation
+        return await self._secret.use(lambda secret: self._send(body, secret), _is_refused_secret)
+
+    async def _send(self, body: bytes, secret: str) -> bytes:
+        def sign(request: httpx.Request) -> None:
+            factor = 1000 if self._config.timestamp_unit == "milliseconds" else 1
+            timestamp = str(int(self._clock.now().timestamp() * factor))
+            path, user = self._config.authentication_path, self._config.user_name
+            request.headers["Timestamp"] = timestamp
+            request.headers["Authorization"] = authorization(path, user, timestamp, secret)
+
         response = await call(
             self._client,
             "POST",
@@ -91,23 +103,11 @@ class DirectTransport:
             expected="xml",
             is_answer=_is_answer,
             content=body,
-            headers=self._headers(),
+            headers=self._fixed,
+            # The database refuses old timestamps, and a request may wait long for its turn.
+            extensions={SIGN: sign},
         )
         return response.content
-
-    def _headers(self) -> dict[str, str]:
-        factor = 1000 if self._config.timestamp_unit == "milliseconds" else 1
-        timestamp = str(int(self._clock.now().timestamp() * factor))
-        return {
-            **self._fixed,
-            "Timestamp": timestamp,
-            "Authorization": authorization(
-                self._config.authentication_path,
-                self._config.user_name,
-                timestamp,
-                self._config.secret.get_secret_value(),
-            ),
-        }
 
 
 def authorization(authentication_path: str, user_name: str, timestamp: str, secret: str) -> str:
@@ -124,6 +124,10 @@ def authorization(authentication_path: str, user_name: str, timestamp: str, secr
     """
     digest = sha256(f"{authentication_path}{user_name}{timestamp}{secret}".encode()).hexdigest()
     return "Basic " + b64encode(f"{user_name}:{digest}".encode()).decode("ascii")
+
+
+def _is_refused_secret(error: TargetConfigurationError) -> bool:
+    return error.reason == "http_401"
 
 
 def _is_answer(response: httpx.Response) -> bool:

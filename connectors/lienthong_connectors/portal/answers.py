@@ -23,6 +23,7 @@ class Meaning(StrEnum):
     SESSION = "session"
     PROCEDURE = "procedure_not_allowed"
     CREDENTIALS = "credentials"
+    SUSPENDED = "suspended"
     BUSY = "busy"
     REJECTED = "rejected"
 
@@ -58,11 +59,9 @@ _TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
         re.compile(r"thu tuc\b.*(chua duoc (phan quyen|cap quyen|cau hinh|cho phep)|khong duoc phep)"),
         Meaning.PROCEDURE,
     ),
+    (re.compile(r"tai khoan\b.*bi khoa|(bi|da) tam (ngung|dung) ket noi|ngat ket noi"), Meaning.SUSPENDED),
     (
-        re.compile(
-            r"(sai|khong dung) (tai khoan|mat khau|ten dang nhap)|tai khoan\b.*bi khoa|"
-            r"khong co quyen|chua duoc cap quyen"
-        ),
+        re.compile(r"(sai|khong dung) (tai khoan|mat khau|ten dang nhap)|khong co quyen|chua duoc cap quyen"),
         Meaning.CREDENTIALS,
     ),
     (re.compile(r"qua tai|he thong (dang )?ban\b|bao tri|thu lai sau"), Meaning.BUSY),

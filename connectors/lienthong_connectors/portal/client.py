@@ -12,10 +12,11 @@ from lienthong.connector import Effect, HttpClientFactory
 from lienthong.errors import (
     OutcomeUnknownError,
     TargetConfigurationError,
+    TargetSuspendedError,
     TargetUnavailableError,
     TokenExpiredError,
 )
-from lienthong.rest import Resolution, call
+from lienthong.rest import Resolution, RotatingSecret, call
 from lienthong_connectors.portal.answers import Judgement, Meaning, judge
 from lienthong_connectors.portal.config import PortalConfig
 from lienthong_connectors.portal.session import Session
@@ -68,6 +69,8 @@ class AdapterClient:
         self._factory = http
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
+        fixed = [config.password] if config.password is not None else []
+        self._password = RotatingSecret(fixed, config.password_files, name="portal password")
         self._session = Session(self._login)
 
     async def open(self) -> None:
@@ -108,7 +111,7 @@ class AdapterClient:
 
         Raises:
             RetriableError: The portal is away, busy or refuses a fresh session.
-            TargetConfigurationError: The portal refuses the account.
+            TargetConfigurationError: The portal refuses the account, or has locked it.
             RejectedByTargetError: The portal refuses the request as a whole.
             OutcomeUnknownError: A write may have happened.
         """
@@ -129,6 +132,8 @@ class AdapterClient:
                 "the portal does not allow this call for the account; check user_name, unit_code and its rights",
                 reason=answer.judgement.reason,
             )
+        if meaning is Meaning.SUSPENDED:
+            raise _suspended(answer.judgement)
         if meaning is Meaning.BUSY:
             raise TargetUnavailableError("the portal says that it is busy", reason=answer.judgement.reason)
         return answer
@@ -143,8 +148,11 @@ class AdapterClient:
         return ServiceAnswer(judge(answer, self._config.success_phrases), answer)
 
     async def _login(self) -> str:
+        return await self._password.use(self._login_with, _is_refused_login)
+
+    async def _login_with(self, password: str) -> str:
         config = self._config
-        credentials = {"username": config.user_name, "password": config.password.get_secret_value()}
+        credentials = {"username": config.user_name, "password": password}
         try:
             answer = await self._post(config.auth_endpoint, credentials, is_write=False)
         except TokenExpiredError as error:
@@ -152,6 +160,8 @@ class AdapterClient:
         judgement = judge(answer, config.success_phrases)
         if judgement.meaning is Meaning.BUSY:
             raise TargetUnavailableError("the portal says that it is busy", reason=judgement.reason)
+        if judgement.meaning is Meaning.SUSPENDED:
+            raise _suspended(judgement)
         session = answer.get("session")
         if judgement.meaning is not Meaning.SUCCESS or not isinstance(session, str) or not session:
             raise _login_refused(judgement.reason)
@@ -179,6 +189,16 @@ class AdapterClient:
             # Without the cause: a JSON error carries the whole document, which may be personal.
             raise kind("the portal answered with something that is no JSON object", reason="no_json_object") from None
         return answer
+
+
+def _suspended(judgement: Judgement) -> TargetSuspendedError:
+    return TargetSuspendedError(
+        "the portal has locked the account; ask its operator, then start the worker again", reason=judgement.reason
+    )
+
+
+def _is_refused_login(error: TargetConfigurationError) -> bool:
+    return not isinstance(error, TargetSuspendedError) and (error.reason or "").startswith("login:")
 
 
 def _login_refused(reason: str | None) -> TargetConfigurationError:

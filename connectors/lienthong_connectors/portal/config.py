@@ -1,6 +1,7 @@
 """Configuration of the connector to the National Public Service Portal."""
 
 from datetime import date
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -35,6 +36,8 @@ class PortalConfig(BaseModel):
         share_endpoint: Path of the services that share catalogues and accounts.
         user_name: Account of the province at the adapter.
         password: Its password.
+        password_files: Instead of ``password``: one file with it, or two while it is replaced. They are read again when
+            the adapter refuses a login, so that nothing has to be restarted.
         destination_code: Sent as header ``dstcode`` with every call.
         unit_code: Sent as ``madonvi`` with every call.
         timeout_seconds: Limit for one call; the known clients wait 60 seconds.
@@ -57,7 +60,8 @@ class PortalConfig(BaseModel):
     integration_endpoint: str = "/integration"
     share_endpoint: str = "/share"
     user_name: str
-    password: SecretStr
+    password: SecretStr | None = None
+    password_files: tuple[Path, ...] = Field(default=(), max_length=2)
     destination_code: str
     unit_code: str
     timeout_seconds: float = Field(default=60.0, gt=0)
@@ -73,6 +77,8 @@ class PortalConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agreed(self) -> Self:
+        if (self.password is None) is not bool(self.password_files):
+            raise ValueError("give either password or password_files")
         if self.agreement is None and not self.simulator:
             raise ValueError("a real endpoint needs an agreement; set simulator: true for a simulator")
         return self

@@ -14,6 +14,8 @@ from lienthong.errors import ConfigurationError
 from lienthong.testing.simulator import STATE, Ledger, create_application, split_options
 from lienthong_connectors.portal.simulator_state import SESSION_TEXT, PortalState
 
+_SUSPENDED = {"error_code": -1, "message": "Tài khoản đã bị khóa"}
+
 
 class SimulatorOptions(BaseModel):
     """What a simulated portal can be told besides its behaviour.
@@ -22,6 +24,7 @@ class SimulatorOptions(BaseModel):
         user_name: The only account; empty accepts any.
         password: Its password.
         destination_code: The only ``dstcode``; empty accepts any.
+        suspended: Whether the account is locked. The wording is ASSUMED.
         session_calls: Calls after which a session ends; 0 for never. ASSUMED, the real rule is not published.
         session_seconds: Seconds after which a session ends; 0 for never. ASSUMED.
         single_session: Whether a login ends all earlier sessions. ASSUMED.
@@ -36,6 +39,7 @@ class SimulatorOptions(BaseModel):
     user_name: str = ""
     password: str = Field(default="", repr=False)
     destination_code: str = ""
+    suspended: bool = False
     session_calls: int = Field(default=0, ge=0)
     session_seconds: float = Field(default=0.0, ge=0)
     single_session: bool = False
@@ -116,6 +120,8 @@ class PortalSimulator:
             body.get("username") == options.user_name and body.get("password") == options.password
         )
         self.ledger.record_call("login", "", "", 200)
+        if options.suspended:
+            return _answer(_SUSPENDED)
         if not is_known or not self._is_destination(request):
             return _answer({"error_code": -1, "message": "Sai tài khoản hoặc mật khẩu"})
         session = self.sessions.give(request.app[STATE].clock.monotonic(), is_single=options.single_session)
@@ -132,6 +138,8 @@ class PortalSimulator:
         body = _object(await request.read())
         service = str(body.get("service", ""))
         self.ledger.record_call(service or "invalid", "", _key(body), 200)
+        if options.suspended:
+            return _answer(_SUSPENDED)
         now = state.clock.monotonic()
         if not self.sessions.use(
             body.get("session"), now, max_calls=options.session_calls, max_seconds=options.session_seconds

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lienthong.errors import ConfigurationError
+from lienthong.testing.quota import Quota
 
 
 class TooManyRequests(BaseModel):
@@ -37,6 +38,7 @@ class Behaviour(BaseModel):
         maintenance: Every call is answered with an HTML page and status 200.
         too_many_requests: Calls answered with 429; None for none.
         requests_per_second: Quota; calls beyond it are answered with 429. None for none.
+        quota: Announced limits; what breaks them is answered with 429 and counted. None for none.
         strict: Refuse what the documents forbid; otherwise show the quirks that clients met.
     """
 
@@ -53,6 +55,7 @@ class Behaviour(BaseModel):
     maintenance: bool = False
     too_many_requests: TooManyRequests | None = None
     requests_per_second: float | None = Field(default=None, gt=0)
+    quota: Quota | None = None
     strict: bool = True
 
     @field_validator("outage", mode="before")

@@ -20,12 +20,14 @@ from lienthong.errors import ConfigurationError
 from lienthong.testing.behaviour import Behaviour, TooManyRequests, split_options
 from lienthong.testing.broken_answers import BROKEN, abort, drip, send_half
 from lienthong.testing.effect_ledger import Call, Ledger, RecordedEffect
+from lienthong.testing.quota import Quota, QuotaMeter
 
 __all__ = [
     "STATE",
     "Behaviour",
     "Call",
     "Ledger",
+    "Quota",
     "RecordedEffect",
     "SimulatorState",
     "TooManyRequests",
@@ -55,6 +57,7 @@ class SimulatorState:
         ledger: What it saw and changed.
         clock: Where it reads the time and waits.
         random: Where it takes chance from; seeded, so that runs can be repeated.
+        quota_meter: Counts requests against the announced limits.
 
     Args:
         name: Name of the simulator.
@@ -71,6 +74,7 @@ class SimulatorState:
         self.ledger = ledger
         self.clock = clock or SystemClock()
         self.random = random.Random(seed)
+        self.quota_meter = QuotaMeter(self.clock)
         self._behaviour = behaviour
         self._is_calm = behaviour.is_calm
         self._changed = asyncio.Event()
@@ -164,6 +168,7 @@ def create_application(
             web.get(f"{CONTROL}ledger", _read_ledger),
             web.get(f"{CONTROL}effects", _read_effects),
             web.get(f"{CONTROL}calls", _read_calls),
+            web.get(f"{CONTROL}quota", _read_quota),
         ]
     )
     return application
@@ -203,6 +208,12 @@ async def _answer_badly(
 
 async def _refuse(request: web.Request, state: SimulatorState) -> web.Response | None:
     behaviour = state.behaviour
+    if behaviour.quota is not None:
+        # First of all: a platform counts what arrives, not what it answers well.
+        if state.quota_meter.is_over(behaviour.quota):
+            return _too_many(1)
+        if state.quota_meter.is_closed(behaviour.quota):
+            return web.Response(text=MAINTENANCE_PAGE, content_type="text/html", charset="utf-8")
     if behaviour.hang:
         await state.changed()
         return abort(request)
@@ -267,6 +278,10 @@ async def _change_behaviour(request: web.Request) -> web.Response:
 
 async def _read_ledger(request: web.Request) -> web.Response:
     return _answer(request.app[STATE].ledger.summary())
+
+
+async def _read_quota(request: web.Request) -> web.Response:
+    return _answer(request.app[STATE].quota_meter.summary())
 
 
 async def _read_effects(request: web.Request) -> web.Response:

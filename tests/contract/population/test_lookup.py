@@ -24,7 +24,7 @@ from lienthong.rest import ClientFactory
 from lienthong.testing.clock import FakeClock
 from lienthong.testing.simulator import Behaviour
 from lienthong_connectors.population import CONNECTOR
-from lienthong_connectors.population.simulator import SIMULATOR, create
+from lienthong_connectors.population.simulator import DATABASE, SIMULATOR, create
 
 PERSONAL = ("000190000001", "Hòa", "HÒA", "TRANTHIHOA", "19900131", "1990-01-31", "000000000009", "s3cret", "k3y")
 WELL = Behaviour().model_dump()
@@ -172,6 +172,20 @@ async def test_trouble_of_the_platform_is_retriable(start, behaviour, kind, reas
     assert caught.value.reason == reason
     if kind is RateLimitedError:
         assert caught.value.retry_after_seconds == 9
+
+
+async def test_a_replaced_secret_is_found_without_a_restart(start, tmp_path):
+    """The next secret lies beside the present one; it is tried once, then used."""
+    files = [tmp_path / "present", tmp_path / "next"]
+    files[0].write_text("s3cret")
+    files[1].write_text("n3xt")
+    async with start(config={"secret": None, "secret_files": files}) as database:
+        await database.ask()
+        database.application[DATABASE].secret = "n3xt"
+        for _ in range(2):
+            await database.ask()
+
+        assert [call.status for call in database.ledger.calls] == [200, 401, 200, 200]
 
 
 async def test_wrong_secret_is_configuration(start):

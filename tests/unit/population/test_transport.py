@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from lienthong.errors import RateLimitedError, RejectedByTargetError, TargetConfigurationError, TargetUnavailableError
+from lienthong.rest import SIGN
 from lienthong.testing.clock import FakeClock
 from lienthong_connectors.population.config import PopulationConfig
 from lienthong_connectors.population.transport import DirectTransport, authorization
@@ -16,7 +17,8 @@ async def carry(response, **settings):
     seen = []
 
     def answer(request):
-        """Note the request and answer it."""
+        """Sign the request in its turn as our own transport does, note and answer it."""
+        request.extensions[SIGN](request)
         seen.append(request)
         return response
 
