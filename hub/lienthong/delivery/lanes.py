@@ -1,8 +1,8 @@
 """Works on many keys at once and on each key in order."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
 from lienthong.clock import Clock
@@ -10,12 +10,35 @@ from lienthong.clock import Clock
 T = TypeVar("T")
 #: What a lane is named by; None means that the item has no order to keep.
 Key = bytes | str | None
+#: One turn in so many is for bulk while live lanes wait, so that back-fill is slow and never stands still.
+_TURNS = 16
+
+_Entry = tuple[T, float, bool]
+
+
+class _Lane(deque[_Entry[T]]):
+    """Items of one key in order; each with the time of its submission and whether it is live."""
+
+    __slots__ = ("live",)
+
+    def __init__(self, entries: Iterable[_Entry[T]] = ()) -> None:
+        super().__init__(entries)
+        self.live = sum(entry[2] for entry in self)
+
+    def add(self, entry: _Entry[T]) -> None:
+        self.append(entry)
+        self.live += entry[2]
+
+    def take(self) -> _Entry[T]:
+        entry = self.popleft()
+        self.live -= entry[2]
+        return entry
 
 
 class _Running(Generic[T]):
     __slots__ = ("cancelled", "entry", "task")
 
-    def __init__(self, entry: tuple[T, float], task: asyncio.Task[None]) -> None:
+    def __init__(self, entry: _Entry[T], task: asyncio.Task[None]) -> None:
         self.entry = entry
         self.task = task
         self.cancelled = False
@@ -24,7 +47,9 @@ class _Running(Generic[T]):
 class LaneDispatcher(Generic[T]):
     """One first-in-first-out lane per key, up to ``max_in_flight`` lanes at work at once.
 
-    Lanes take turns: after one item a lane goes to the end of the line. An empty lane is forgotten.
+    Lanes take turns: after one item a lane goes to the end of its line. An empty lane is forgotten. There are two
+    lines: lanes with a live item, and lanes of bulk only, which get a turn when no live lane waits and one in 16
+    otherwise.
 
     Args:
         handler: Works on one item. What it raises is fatal for the dispatcher.
@@ -51,10 +76,12 @@ class LaneDispatcher(Generic[T]):
         self._clock = clock
         self._max_in_flight = max_in_flight
         self._max_queued = max_queued
-        self._lanes: dict[object, deque[tuple[T, float]]] = {}
+        self._lanes: dict[object, _Lane[T]] = {}
         self._ready: deque[object] = deque()
+        self._ready_bulk: OrderedDict[object, None] = OrderedDict()
+        self._turns = 0
         self._queued = 0
-        self._overflow: deque[tuple[T, Key, float, asyncio.Future[None]]] = deque()
+        self._overflow: deque[tuple[T, Key, float, bool, asyncio.Future[None]]] = deque()
         self._running: dict[object, _Running[T]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._paused = False
@@ -99,12 +126,13 @@ class LaneDispatcher(Generic[T]):
         beyond = (entry[0] for entry in self._overflow)
         return next((item for item in (*self.at_work(), *waiting, *beyond) if predicate(item)), None)
 
-    async def submit(self, item: T, key: Key) -> None:
+    async def submit(self, item: T, key: Key, *, bulk: bool = False) -> None:
         """Put an item at the end of its lane; wait while too many items wait.
 
         Args:
             item: What the handler gets.
             key: Name of the lane; None for an item without order.
+            bulk: Whether the item may wait until nothing else is to do. In the lane of a live item it does not.
 
         Raises:
             Exception: What a handler raised, once one failed.
@@ -116,10 +144,10 @@ class LaneDispatcher(Generic[T]):
             raise self._failure
         now = self._clock.monotonic()
         if self._queued < self._max_queued and not self._overflow:
-            self._accept(item, key, now)
+            self._accept(item, key, now, live=not bulk)
             return
         accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._overflow.append((item, key, now, accepted))
+        self._overflow.append((item, key, now, not bulk, accepted))
         await accepted
 
     def cancel(self, predicate: Callable[[T], bool], *, running: bool = False) -> list[T]:
@@ -138,11 +166,11 @@ class LaneDispatcher(Generic[T]):
             out = [entry[0] for entry in lane if predicate(entry[0])]
             if out:
                 dropped += out
-                self._lanes[name] = deque(entry for entry in lane if not predicate(entry[0]))
+                self._lanes[name] = _Lane(entry for entry in lane if not predicate(entry[0]))
                 if not self._lanes[name] and name not in self._running:
                     del self._lanes[name]
         self._queued -= len(dropped)
-        self._ready = deque(name for name in self._ready if name in self._lanes)
+        self._sort_lines()
         dropped += self._drop_overflow(predicate)
         if running:
             self._cancel_running(predicate)
@@ -200,7 +228,7 @@ class LaneDispatcher(Generic[T]):
     async def close(self) -> None:
         """Cancel all handlers and forget what waits; called twice it does nothing the second time."""
         self._paused = True
-        for _, _, _, accepted in self._overflow:
+        for *_, accepted in self._overflow:
             accepted.cancel()
         self._overflow.clear()
         workers = list(self._workers)
@@ -209,38 +237,63 @@ class LaneDispatcher(Generic[T]):
         await asyncio.gather(*workers, return_exceptions=True)
         self._lanes.clear()
         self._ready.clear()
+        self._ready_bulk.clear()
         self._running.clear()
         self._queued = 0
 
-    def _accept(self, item: T, key: Key, now: float) -> None:
+    def _accept(self, item: T, key: Key, now: float, *, live: bool) -> None:
         name: object = object() if key is None else key
         lane = self._lanes.get(name)
         self._queued += 1
         if lane is not None:
-            # A lane that is known is at work or in the line, so somebody will come back to it.
-            lane.append((item, now))
+            # A lane that is known is at work or in a line, so somebody will come back to it.
+            lane.add((item, now, live))
+            if live and name in self._ready_bulk:
+                # What is ahead of a live item in its lane must end first, so it is as urgent.
+                del self._ready_bulk[name]
+                self._ready.append(name)
             return
-        self._lanes[name] = deque(((item, now),))
-        self._ready.append(name)
+        lane = self._lanes[name] = _Lane(((item, now, live),))
+        self._line_up(name, lane)
         if len(self._workers) < self._max_in_flight:
             self._start_worker()
 
+    def _line_up(self, name: object, lane: _Lane[T]) -> None:
+        if lane.live:
+            self._ready.append(name)
+        else:
+            self._ready_bulk[name] = None
+
+    def _sort_lines(self) -> None:
+        """Forget lanes that are gone; a lane whose live items are gone is bulk now."""
+        waiting = [*self._ready, *self._ready_bulk]
+        self._ready, self._ready_bulk = deque(), OrderedDict()
+        for name in waiting:
+            if name in self._lanes:
+                self._line_up(name, self._lanes[name])
+
+    def _next(self) -> object:
+        self._turns += 1
+        if self._ready_bulk and (not self._ready or self._turns % _TURNS == 0):
+            return self._ready_bulk.popitem(last=False)[0]
+        return self._ready.popleft()
+
     def _refill(self) -> None:
         while self._overflow and self._queued < self._max_queued:
-            item, key, now, accepted = self._overflow.popleft()
+            item, key, now, live, accepted = self._overflow.popleft()
             if not accepted.done():
                 accepted.set_result(None)
-                self._accept(item, key, now)
+                self._accept(item, key, now, live=live)
 
     def _drop_overflow(self, predicate: Callable[[T], bool]) -> list[T]:
         dropped: list[T] = []
-        kept: deque[tuple[T, Key, float, asyncio.Future[None]]] = deque()
+        kept: deque[tuple[T, Key, float, bool, asyncio.Future[None]]] = deque()
         for entry in self._overflow:
-            if entry[3].done():
+            if entry[-1].done():
                 continue
             if predicate(entry[0]):
                 dropped.append(entry[0])
-                entry[3].set_result(None)
+                entry[-1].set_result(None)
             else:
                 kept.append(entry)
         self._overflow = kept
@@ -255,7 +308,7 @@ class LaneDispatcher(Generic[T]):
                 at_work.task.cancel()
 
     def _start_workers(self) -> None:
-        for _ in range(min(len(self._ready), self._max_in_flight - len(self._workers))):
+        for _ in range(min(len(self._ready) + len(self._ready_bulk), self._max_in_flight - len(self._workers))):
             self._start_worker()
 
     def _start_worker(self) -> None:
@@ -268,10 +321,9 @@ class LaneDispatcher(Generic[T]):
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine always runs in a task here
         try:
-            while self._ready and not self._paused and self._failure is None:
-                name = self._ready.popleft()
-                lane = self._lanes[name]
-                running = _Running(lane.popleft(), task)
+            while (self._ready or self._ready_bulk) and not self._paused and self._failure is None:
+                name = self._next()
+                running = _Running(self._lanes[name].take(), task)
                 self._queued -= 1
                 self._running[name] = running
                 if self._overflow:
@@ -294,8 +346,9 @@ class LaneDispatcher(Generic[T]):
             running.task.uncancel()
         del self._running[name]
         # `cancel` may have put another deque into the lane's place.
-        if self._lanes[name]:
-            self._ready.append(name)
+        lane = self._lanes[name]
+        if lane:
+            self._line_up(name, lane)
         else:
             del self._lanes[name]
         if self._drainers:
@@ -305,7 +358,7 @@ class LaneDispatcher(Generic[T]):
         if self._failure is None:
             self._failure = error
             self._failed.set()
-        for _, _, _, accepted in self._overflow:
+        for *_, accepted in self._overflow:
             if not accepted.done():
                 accepted.set_exception(error)
         self._overflow.clear()
@@ -315,4 +368,4 @@ class LaneDispatcher(Generic[T]):
             return bool(self._lanes or self._overflow)
         waiting = any(predicate(entry[0]) for lane in self._lanes.values() for entry in lane)
         at_work = any(predicate(running.entry[0]) for running in self._running.values())
-        return waiting or at_work or any(predicate(item) for item, _, _, _ in self._overflow)
+        return waiting or at_work or any(predicate(item) for item, *_ in self._overflow)
