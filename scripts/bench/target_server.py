@@ -1,7 +1,7 @@
 """A target that costs next to nothing: answers every POST after five milliseconds and counts.
 
-``GET /counts`` gives the counts. A key that ``POST /fail`` names is refused with 409 until ``POST /heal``: the record is
-at fault, not the target.
+``GET /counts`` gives the counts. The key that ``POST /hot`` names is counted apart, and refused with 409 after
+``POST /fail``: the record is at fault, not the target. Both forget all counts; ``POST /lap`` only starts the time anew.
 """
 
 import asyncio
@@ -26,18 +26,31 @@ class Counts:
 
     Attributes:
         calls: All calls.
-        failing: Key that is refused; empty for none.
-        refused: Calls that were refused.
-        by_second: Accepted calls by second of the monotonic clock.
+        hot: Key that is counted apart; empty for none.
+        is_failing: Whether its calls are refused.
+        hot_calls: Its calls.
+        first_at: When the first other call was accepted since the last reset.
+        last_at: When the last was.
         by_id: Accepted calls by record id, of calls that carry one.
         at: When the first call of an id was accepted.
     """
 
     def __init__(self) -> None:
+        self.reset(b"", is_failing=False)
+
+    def reset(self, hot: bytes, *, is_failing: bool) -> None:
+        """Forget everything.
+
+        Args:
+            hot: Key that is counted apart from now on.
+            is_failing: Whether its calls are refused.
+        """
+        self.hot = hot
+        self.is_failing = is_failing
         self.calls = 0
-        self.failing = b""
-        self.refused = 0
-        self.by_second: dict[int, int] = defaultdict(int)
+        self.hot_calls = 0
+        self.first_at = 0.0
+        self.last_at = 0.0
         self.by_id: dict[str, int] = defaultdict(int)
         self.at: dict[str, float] = {}
 
@@ -47,12 +60,12 @@ class Counts:
         Args:
             event_id: Of the record, or empty.
         """
-        now = time.time()  # noqa: TID251 - compared with the publisher's own clock
-        self.by_second[int(now)] += 1
+        self.last_at = time.time()  # noqa: TID251 - compared with the publisher's own clock
+        self.first_at = self.first_at or self.last_at
         if event_id:
             text = event_id.decode()
             self.by_id[text] += 1
-            self.at.setdefault(text, now)
+            self.at.setdefault(text, self.last_at)
 
 
 class Target(asyncio.Protocol):
@@ -96,9 +109,9 @@ class Target(asyncio.Protocol):
     def _effect(self, head: bytes) -> None:
         self._counts.calls += 1
         key = _header(head, _KEY)
-        if self._counts.failing and key == self._counts.failing:
-            self._counts.refused += 1
-            self._later(_CONFLICT)
+        if key and key == self._counts.hot:
+            self._counts.hot_calls += 1
+            self._later(_CONFLICT if self._counts.is_failing else _OK)
             return
         self._counts.accept(_header(head, _ID))
         self._later(_OK)
@@ -109,16 +122,15 @@ class Target(asyncio.Protocol):
     def _control(self, head: bytes, body: bytes) -> None:
         counts = self._counts
         document: dict[str, Any] = {}
-        if head.startswith(b"post /fail"):
-            counts.failing = body.lower()
-        elif head.startswith(b"post /heal"):
-            counts.failing = b""
-        elif head.startswith(b"post /reset"):
-            failing = counts.failing
-            counts.__init__()  # type: ignore[misc]
-            counts.failing = failing
+        if head.startswith(b"post /hot"):
+            counts.reset(body.lower(), is_failing=False)
+        elif head.startswith(b"post /fail"):
+            counts.reset(body.lower(), is_failing=True)
+        elif head.startswith(b"post /lap"):
+            counts.first_at = 0.0
         else:
-            document = {"calls": counts.calls, "refused": counts.refused, "by_second": dict(counts.by_second)}
+            names = ("calls", "hot_calls", "first_at", "last_at")
+            document = {name: getattr(counts, name) for name in names} | {"records": len(counts.by_id)}
             if head.startswith(b"get /ids"):
                 document |= {"by_id": dict(counts.by_id), "at": counts.at}
         answer = json.dumps(document).encode()
@@ -139,12 +151,16 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     counts = Counts()
     server = await loop.create_server(lambda: Target(counts, loop), "127.0.0.1", 0, backlog=512)
-    partial = Path(sys.argv[1] + ".partial")
-    partial.write_text(str(server.sockets[0].getsockname()[1]), encoding="ascii")
-    partial.rename(sys.argv[1])
+    _tell(Path(sys.argv[1]), server.sockets[0].getsockname()[1])
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     await stopped.wait()
+
+
+def _tell(port_file: Path, port: int) -> None:
+    partial = port_file.with_suffix(".partial")
+    partial.write_text(str(port), encoding="ascii")
+    partial.rename(port_file)
 
 
 if __name__ == "__main__":
