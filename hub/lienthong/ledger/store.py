@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import sqlalchemy
-from sqlalchemy import Connection, Engine, RowMapping, Table, event, func, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, RowMapping, Table, func, select
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from lienthong.database import WRITES, open_database
 from lienthong.errors import ConfigurationError, FatalError, TargetUnavailableError
 from lienthong.ledger import chain
 from lienthong.ledger.models import (
@@ -31,7 +29,6 @@ _CONNECT_TIMEOUT_SECONDS = 10
 _FETCH_ROWS = 2_000
 _CACHE_KIB = 65_536
 _CHECKPOINT_PAGES = 8_000
-_WRITES = "lienthong_writes"
 #: Any number that nothing else in the database locks: "ltledger" in ASCII.
 _WRITER_LOCK = 0x6C746C6564676572
 
@@ -49,7 +46,16 @@ class LedgerStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(_checked(url))
+        self._engine = open_database(
+            url,
+            name="ledger.url",
+            busy_timeout_seconds=_BUSY_TIMEOUT_SECONDS,
+            pragmas=("synchronous=NORMAL", f"cache_size=-{_CACHE_KIB}", f"wal_autocheckpoint={_CHECKPOINT_PAGES}"),
+            postgresql_options={
+                "pool_pre_ping": True,
+                "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_SECONDS},
+            },
+        )
         #: ``sqlite`` or ``postgresql``.
         self.dialect = self._engine.dialect.name
 
@@ -80,7 +86,7 @@ class LedgerStore:
             FatalError: If the database refuses a statement.
         """
         with translated():
-            connection = self._engine.connect().execution_options(**{_WRITES: True})
+            connection = self._engine.connect().execution_options(**{WRITES: True})
             with connection, connection.begin():
                 if self.dialect == "postgresql":
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITER_LOCK})")
@@ -249,49 +255,3 @@ def translated() -> Iterator[None]:
         ) from error
     except SQLAlchemyError as error:
         raise FatalError(f"the ledger's database refused a statement ({type(error).__name__}); see its log") from error
-
-
-def _checked(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError("ledger.url is no database URL, such as sqlite:///ledger.sqlite3") from error
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend != "sqlite":
-        raise ConfigurationError("ledger.url must name an SQLite file or a PostgreSQL database")
-    if not parsed.database or parsed.database == ":memory:":
-        raise ConfigurationError("ledger.url must name an SQLite file; a ledger in memory would be lost")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False}}
-    else:
-        options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}}
-    try:
-        engine = sqlalchemy.create_engine(url, hide_parameters=True, **options)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigurationError("the PostgreSQL driver is missing; install lienthong[postgresql]") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # Python's own transaction handling begins late; the ledger says itself when a transaction begins.
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A writer that starts as a reader can fail half-way when another one was faster.
-    mode = "IMMEDIATE" if connection.get_execution_options().get(_WRITES) else "DEFERRED"
-    connection.exec_driver_sql(f"BEGIN {mode}")

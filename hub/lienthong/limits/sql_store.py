@@ -1,19 +1,19 @@
 """The store that workers share: PostgreSQL, or an SQLite file for the workers of one machine."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import BigInteger, Column, Connection, Date, Engine, MetaData, String, Table, event, select
+from sqlalchemy import BigInteger, Column, Connection, Date, MetaData, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from lienthong.clock import Clock
-from lienthong.errors import ConfigurationError, FatalError, TargetUnavailableError
+from lienthong.database import open_database
+from lienthong.errors import FatalError, TargetUnavailableError
 from lienthong.limits.leases import Counts, LeaseRequest, Moment, TargetState, Terms, day_of, decide
 from lienthong.limits.store import Answer, ClockSample, monotonic_us
 
@@ -25,6 +25,16 @@ _KEPT_DAYS = timedelta(days=400)
 _NAME = 120
 #: Any number that nothing else in the database locks: "ltlimits" in ASCII.
 _SCHEMA_LOCK = 0x6C746C696D697473
+_MILLISECONDS = _TIMEOUT_SECONDS * 1_000
+_POSTGRESQL: Mapping[str, Any] = {
+    "pool_recycle": 600,
+    "connect_args": {
+        "connect_timeout": _TIMEOUT_SECONDS,
+        "tcp_user_timeout": _MILLISECONDS,
+        "keepalives_idle": _TIMEOUT_SECONDS,
+        "options": f"-c statement_timeout={_MILLISECONDS} -c idle_in_transaction_session_timeout={_MILLISECONDS}",
+    },
+}
 _metadata = MetaData()
 
 _targets = Table(
@@ -73,7 +83,15 @@ class SqlStore:
     """
 
     def __init__(self, url: str, clock: Clock, moment: Callable[[], Moment] | None = None) -> None:
-        self._engine = _engine(_checked(url))
+        self._engine = open_database(
+            url,
+            name="the URL of the store of limits",
+            busy_timeout_seconds=_TIMEOUT_SECONDS,
+            # A lease that a power failure forgets would be given twice.
+            pragmas=("synchronous=FULL",),
+            postgresql_options=_POSTGRESQL,
+            always_writes=True,
+        )
         self._clock = clock
         self._moment = moment
         self._is_postgresql = self._engine.dialect.name == "postgresql"
@@ -207,53 +225,3 @@ def _counts(connection: Connection, table: Table, **key: Any) -> Counts:
 
 def _boot_id() -> str:
     return _BOOT_ID.read_text(encoding="ascii").strip()
-
-
-def _checked(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError("the store of limits needs a database URL such as sqlite:///limits.sqlite3") from error
-    backend = parsed.get_backend_name()
-    if backend == "postgresql":
-        return parsed.set(drivername="postgresql+psycopg")
-    if backend != "sqlite" or not parsed.database or parsed.database == ":memory:":
-        raise ConfigurationError("the store of limits must be an SQLite file or a PostgreSQL database")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    options: dict[str, Any]
-    if url.get_backend_name() == "sqlite":
-        options = {"connect_args": {"timeout": _TIMEOUT_SECONDS, "check_same_thread": False}}
-    else:
-        milliseconds = _TIMEOUT_SECONDS * 1_000
-        options = {
-            "pool_recycle": 600,
-            "connect_args": {
-                "connect_timeout": _TIMEOUT_SECONDS,
-                "tcp_user_timeout": milliseconds,
-                "keepalives_idle": _TIMEOUT_SECONDS,
-                "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
-            },
-        }
-    try:
-        engine = sqlalchemy.create_engine(url, hide_parameters=True, **options)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigurationError("the PostgreSQL driver is missing; install lienthong[postgresql]") from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    connection.execute("PRAGMA journal_mode=WAL")
-    # A lease that a power failure forgets would be given twice.
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
