@@ -120,24 +120,11 @@ class Intake:
         work = Work()
         if self._codec is not None:
             self._codec.begin_batch()
-        topic, messages = item.place.topic, item.messages
-        take, add_record, add_row = self._take, work.outgoing.append, work.rows.append
-        dead = 0
+        messages = item.messages
         for first in range(0, len(messages), _LOOK_RECORDS):
-            group = messages[first : first + _LOOK_RECORDS]
-            values = [message.value() for message in group]
-            plain = is_plain(values)
-            for message, value, look in zip(group, values, self._look(topic, group), strict=True):
-                try:
-                    record, row = take(topic, message, value, plain, look)
-                    add_record(record)
-                    add_row(row)
-                except RecordError as error:
-                    dead += 1
-                    self._set_aside(to_record(message), error, work)
-        work.counts = {_DELIVERED: len(messages) - dead}
-        if dead:
-            work.counts[_DEAD_LETTERED] = dead
+            self._take(item.place.topic, messages[first : first + _LOOK_RECORDS], work)
+        dead = work.counts.get(_DEAD_LETTERED, 0)
+        work.counts[_DELIVERED] = len(messages) - dead
         work.timestamps_ms = (messages[0].timestamp()[1], messages[-1].timestamp()[1])
         return work
 
@@ -159,37 +146,41 @@ class Intake:
             return [(headers, b"", None) for headers, _, _ in looks]
         return looks
 
-    def _take(
-        self, topic: str, message: Any, value: bytes | None, plain: bool, look: _Look
-    ) -> tuple[OutgoingRecord, Row]:
-        headers, event_id, known = look
-        if known is None or not event_id:
-            headers, value, event_id, known = self._look_closer(topic, headers, value)
-            plain = False
-        spec, target, type_name, source, validate_json, key_of, findings_of, max_bytes = known
-        if not value:
-            raise DecodeError("the record has no value; send the record as JSON", reason="no_value")
-        if len(value) > max_bytes:
-            raise RecordTooLargeError(
-                "the value is larger than the topic behind intake takes; send references to files"
-            )
-        noticed: tuple[Finding, ...] = ()
-        if not plain:
-            value, noticed = normalise(value)
-        try:
-            model = validate_json(value)
-        except ValueError:
-            # The exact way tells fields and rules; it raises in every case that comes here.
-            model = validate(spec, value)
-        key = key_of(model)
-        findings = findings_of(model)
-        if self._codec is not None:
-            headers, value = self._codec.encrypt(self._subject(spec, model, key), headers, value)
-        row: Row = (message.offset(), source, event_id.decode(), type_name, key, _DELIVERED)
-        if findings or noticed:
-            pairs = tuple([f"{finding.field}:{finding.rule}" for finding in (*noticed, *findings)])
-            row = Receipt(*row)._replace(findings=pairs)
-        return _bare(OutgoingRecord, (target, key.encode(), value, headers, -1)), row
+    def _take(self, topic: str, messages: Sequence[Any], work: Work) -> None:
+        """Take a few records in; one long loop, because a call for each step would cost as much as the steps."""
+        add_record, add_row = work.outgoing.append, work.rows.append
+        values = [message.value() for message in messages]
+        is_normal = is_plain(values)
+        for message, sent, look in zip(messages, values, self._look(topic, messages), strict=True):
+            value, (headers, event_id, known) = sent, look
+            noticed: tuple[Finding, ...] = ()
+            try:
+                is_usual = known is not None and event_id != b""
+                if known is None or not is_usual:
+                    headers, value, event_id, known = self._look_closer(topic, headers, value)
+                spec, target, type_name, source, validate_json, key_of, findings_of, max_bytes = known
+                if not value or len(value) > max_bytes:
+                    raise _wrong_size(value)
+                if not is_normal or not is_usual:
+                    value, noticed = normalise(value)
+                try:
+                    model = validate_json(value)
+                except ValueError:
+                    # The exact way tells fields and rules; it raises in every case that comes here.
+                    model = validate(spec, value)
+                key = key_of(model)
+                findings = findings_of(model)
+                if self._codec is not None:
+                    headers, value = self._codec.encrypt(self._subject(spec, model, key), headers, value)
+            except RecordError as error:
+                self._set_aside(to_record(message), error, work)
+                continue
+            add_record(_bare(OutgoingRecord, (target, key.encode(), value, headers, -1)))
+            row: Row = (message.offset(), source, event_id.decode(), type_name, key, _DELIVERED)
+            if findings or noticed:
+                pairs = tuple([f"{finding.field}:{finding.rule}" for finding in (*noticed, *findings)])
+                row = Receipt(*row)._replace(findings=pairs)
+            add_row(row)
 
     def _look_closer(
         self, topic: str, headers: Headers, value: bytes | None
@@ -263,3 +254,10 @@ class Intake:
         work.outgoing.append(letter)
         reason = f"{error.code}.{error.reason}" if error.reason else error.code
         work.rows.append(Receipt(record.offset, source, event_id, "", "", _DEAD_LETTERED, reason))
+        work.counts[_DEAD_LETTERED] = work.counts.get(_DEAD_LETTERED, 0) + 1
+
+
+def _wrong_size(value: bytes | None) -> RecordError:
+    if value:
+        return RecordTooLargeError("the value is larger than the topic behind intake takes; send references to files")
+    return DecodeError("the record has no value; send the record as JSON", reason="no_value")

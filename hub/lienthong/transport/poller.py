@@ -223,33 +223,30 @@ class Poller:
 
     def _deliver(self, messages: Sequence[Any]) -> None:
         slices: list[Slice] = []
+        ends: list[Any] = []
         run: list[Any] = []
-        offsets: list[int] = []
         place: Place | None = None
         for message in messages:
             error = message.error()
             if error is not None:
-                self._event(message, error)
-                continue
-            topic, partition = message.topic(), message.partition()
-            if place is None or partition != place[1] or topic != place[0]:
-                self._cut(place, run, offsets, slices)
-                place, run, offsets = Place(topic, partition), [], []
-            run.append(message)
-            offsets.append(message.offset())
-        self._cut(place, run, offsets, slices)
+                self._event(message, error, ends)
+            elif place is not None and message.partition() == place[1] and message.topic() == place[0]:
+                run.append(message)
+            else:
+                self._cut(place, run, slices)
+                place, run = Place(message.topic(), message.partition()), [message]
+        self._cut(place, run, slices)
         if slices:
             self.is_broker_away = False
             self._inbox.slices(slices)
-        for message in messages:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                self._reached_end(message)
+        for message in ends:
+            self._reached_end(message)
 
-    def _cut(self, place: Place | None, run: list[Any], offsets: list[int], slices: list[Slice]) -> None:
+    def _cut(self, place: Place | None, run: list[Any], slices: list[Slice]) -> None:
         assignment = self._assignments.get(place) if place is not None else None
-        if assignment is None or not run:
+        if assignment is None:
             return
+        offsets = [message.offset() for message in run]
         if not assignment.is_ready:
             # A partition that is not ready is paused: these are of an assignment that ended in this very call.
             assignment.drop(offsets[0])
@@ -271,8 +268,9 @@ class Poller:
             assignment.end_offset = max(assignment.end_offset, message.offset())
             assignment.reached_end(message.offset())
 
-    def _event(self, message: Any, error: KafkaError) -> None:
+    def _event(self, message: Any, error: KafkaError, ends: list[Any]) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            ends.append(message)
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001
             raise FatalError(

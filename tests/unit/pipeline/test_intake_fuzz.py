@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from lienthong import receipt
 from lienthong.clock import SystemClock
+from lienthong.config.models import PublisherSettings
 from lienthong.delivery.dead_letter import parse
 from lienthong.pipeline.intake import Intake
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.pure import PureEngine
 from lienthong.receipt import ReceiptBatch
-from lienthong.record import Record
+from lienthong.record import Place, Record
 from lienthong.registry.schemas import SchemaRegistry
+from lienthong.testing.clock import FakeClock
 from lienthong.topic_names import TopicNames
+from lienthong.transport.assignment import Assignment, Slice
 
 REGISTRY = SchemaRegistry.installed()
 NAMES = ["ce_id", "CE_ID", "ce_source", "ce_type", "ce_dataschema", "ce_subject", "ce_specversion", "content-type"]
@@ -128,6 +131,62 @@ def test_any_damage_to_the_bytes_ends_in_one_outcome(take, make_bench, cut, inse
     message = bench.snapshot(1)
     message.value_ = message.value()[:cut] + insert + message.value()[cut + len(insert) :]
     _check(take, bench, message)
+
+
+TEXTS = st.sampled_from(["", "Hồ sơ", "Hồ sơ".encode().decode(), "Ho\u0300 so", "a\x7f", "\x07", "½ Ñ", "\\u0301", "ñ"])
+ALTERED = st.tuples(
+    st.sampled_from(["good", "text", "value", "header", "double", "nameless"]), TEXTS, st.sampled_from(VALUES), HEADERS
+)
+
+
+def _altered(bench, number, change):
+    kind, text, value, headers = change
+    message = bench.progress(number)
+    if kind == "text":
+        message.value_ = json.dumps({**json.loads(message.value()), "content": text}, ensure_ascii=False).encode()
+    elif kind == "value":
+        message.value_ = value
+    elif kind == "header":
+        message.headers_ = [(name, value if name == "ce_id" else raw) for name, raw in message.headers()]
+    elif kind == "double":
+        message.headers_ = [*message.headers(), *headers]
+    elif kind == "nameless":
+        message.headers_ = headers
+    return message
+
+
+@SETTINGS
+@given(changes=st.lists(ALTERED, min_size=1, max_size=12), seed=st.randoms(use_true_random=False))
+def test_company_changes_nothing_for_a_record(make_pipeline, make_bench, changes, seed) -> None:
+    """Many records are looked at together; each must end as if it had come alone, to a worker that knows nothing."""
+    names = TopicNames("hue")
+    publishers = Publishers({"one-stop": PublisherSettings(sources=("/hue/one-stop",), domains=("dossier",))}, names)
+    pipeline = make_pipeline(forward={"validate_as_publisher": True, "topic": "records.{domain}"})
+
+    def fresh() -> Intake:
+        return Intake(pipeline, "records.{domain}", REGISTRY, publishers, FakeClock())
+
+    bench = make_bench()
+    messages = [_altered(bench, number + 1, change) for number, change in enumerate([changes[0], *changes])]
+    for number, message in enumerate(messages):
+        message.offset_ = number
+    alone = [fresh().process(_slice(message)) for message in messages]
+    experienced = fresh()
+    experienced.process(_slice(*seed.sample(messages, len(messages))))
+    together = experienced.process(_slice(*messages))
+
+    assert alone[0].receipts[0].kind == "delivered" or changes[0][0] != "good"
+    assert together.receipts == [work.receipts[0] for work in alone]
+    assert [_shown(each) for each in together.outgoing] == [_shown(work.outgoing[0]) for work in alone]
+
+
+def _slice(*messages) -> Slice:
+    return Slice(Assignment(Place("hue.inbound.dossier.one-stop", 0), 0), messages[0].offset_, messages)
+
+
+def _shown(record):
+    own = ("lt-error-id", "lt-error-first-failed-at")
+    return record.topic, record.key, record.value, [header for header in record.headers if header[0] not in own]
 
 
 async def test_receipts_of_a_whole_slice_of_long_names_fit_into_their_topic(
