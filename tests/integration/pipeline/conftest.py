@@ -147,13 +147,16 @@ class Province:
 
     def start(self, pipeline: str = "intake", **environment: str) -> Worker:
         """Start a worker process."""
-        number = len(self.workers)
-        log_file = self.folder / f"worker-{number}.log"
-        ready_file = self.folder / f"worker-{number}.ready"
+        ready_file = self.folder / f"worker-{len(self.workers)}.ready"
         command = [str(Path(sys.executable).with_name("lienthong")), "pipelines", "run", pipeline]
+        return self.launch([*command, "--ready-file", str(ready_file)], ready_file, **environment)
+
+    def launch(self, command: Sequence[str], ready_file: Path, **environment: str) -> Worker:
+        """Start a worker process by another command."""
+        log_file = self.folder / f"worker-{len(self.workers)}.log"
         with log_file.open("wb") as output:
             process = subprocess.Popen(
-                [*command, "--ready-file", str(ready_file)],
+                list(command),
                 env=self.environment | environment,
                 cwd=self.folder,
                 stdout=output,

@@ -2,6 +2,8 @@
 
 import asyncio
 import threading
+from collections.abc import Generator
+from typing import Any
 
 from lienthong.observability.stacks import stacks
 
@@ -10,6 +12,27 @@ async def _waits_for_ever(personal_name: str) -> None:
     held = personal_name
     await asyncio.Event().wait()
     del held
+
+
+class _Actor:
+    """What Faust makes of an agent: awaitable, but no coroutine."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return _waits_for_ever("Nguyễn Thị Thuận").__await__()
+
+
+async def _through_an_actor() -> None:
+    await _Actor()
+
+
+async def test_what_hides_behind_an_awaitable_of_a_library_is_found() -> None:
+    """The engine runs inside such an object: without its frames a stall says nothing."""
+    task = asyncio.create_task(_through_an_actor())
+    await asyncio.sleep(0)
+    lines = stacks([asyncio.get_running_loop()])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert any("_through_an_actor" in line and "_waits_for_ever test_stacks.py" in line for line in lines)
 
 
 async def test_threads_and_tasks_are_told_by_function_and_line_only() -> None:
