@@ -9,11 +9,12 @@ from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
-from lienthong.delivery.interruption import Interruption
-from lienthong.delivery.parking import SCOPE, WINDOW, ParkedEntry
+from lienthong.delivery.interruption import Interrupted, Interruption
+from lienthong.delivery.parking import QUARANTINE, SCOPE, WINDOW, ParkedEntry
 from lienthong.delivery.scope import Scope
-from lienthong.errors import DecodeError, FatalError, RecordError
+from lienthong.errors import DecodeError, FatalError, LienthongError, RecordError
 from lienthong.outcome import Outcome, OutcomeKind
+from lienthong.pipeline.crash_guard import CrashGuard
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.failure_counts import FailureCounts
 from lienthong.pipeline.item import Handled, Item, decode
@@ -40,6 +41,7 @@ class Handling:
         registry: All record types.
         states: What is known of each key.
         counts: Keeps the counters of failing records.
+        guard: Knows which records end their worker.
         flow: Parks.
         scopes: Knows what the target does not allow.
         settler: Makes outcomes durable.
@@ -55,6 +57,7 @@ class Handling:
         registry: SchemaRegistry,
         states: KeyStates,
         counts: FailureCounts,
+        guard: CrashGuard,
         flow: ReviewFlow,
         scopes: BlockedScopes,
         settler: Settler,
@@ -67,6 +70,7 @@ class Handling:
         self._registry = registry
         self._states = states
         self._counts = counts
+        self._guard = guard
         self._flow = flow
         self._scopes = scopes
         self._settler = settler
@@ -89,12 +93,19 @@ class Handling:
         Args:
             record: At its place in the source topic.
             assignment: Its partition.
+
+        Delivery:
+            What is unknown ends the worker in :meth:`run`, where it is known which record it was.
         """
         try:
             plain = record.value if self._codec is None else self._codec.decrypt(record)
+            return decode(record, assignment, self._registry, plain, self._step.types)
         except RecordError as error:
             return Item(record, assignment, error=error)
-        return decode(record, assignment, self._registry, plain, self._step.types)
+        except LienthongError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised when the record is handled
+            return Item(record, assignment, defect=error)
 
     def state_of(self, item: Item) -> KeyState:
         """Return what is known of a record's key.
@@ -115,18 +126,26 @@ class Handling:
         Raises:
             Interrupted: If :meth:`interrupt` ended its wait for a call; nothing was decided.
             FatalError: If the record failed and the pipeline tolerates none.
+            Exception: What nobody knows; a crash marker is written before.
         """
-        self._counts.attach(item)
-        blocked = self._blocked_scope(item)
-        if blocked is not None:
-            waiting = Handled(Outcome(OutcomeKind.PARKED, SCOPE, attempts=0))
-            return self._flow.park_scope(item, blocked, waiting, entry)
+        record = item.record
+        if self._guard.is_condemned(record) and not item.assignment.is_over:
+            handled = self._flow.quarantine(item, entry)
+            handled.records.append(self._guard.quarantined(record))
+            return handled
+        is_suspect = entry is not None and entry.reason == QUARANTINE
+        if is_suspect:
+            await self._guard.before(record)
         try:
-            return await self._attempt(item, work)
-        except (ReviewRequired, ScopeBlocked) as signal:
-            return self._wait(item, signal, entry)
-        except RecordError as error:
-            return self._set_aside(item, error, entry)
+            handled = await self._run(item, work, entry)
+        except (LienthongError, Interrupted):
+            raise
+        except Exception:
+            await self._guard.crashed(record)
+            raise
+        if is_suspect:
+            await self._guard.after(record)
+        return handled
 
     def give_way(self, item: Item) -> Handled:
         """Park a record whose wait was given up because it holds its partition up.
@@ -163,6 +182,8 @@ class Handling:
             Done when everything is durable.
         """
         record = item.record
+        if not handled.is_parked:
+            self._guard.ended(record)
         state = self._counts.after(item, handled)
         stored: OutgoingRecord | None = None
         if state is not None:
@@ -190,6 +211,21 @@ class Handling:
         if outcome.kind is OutcomeKind.DELIVERED and outcome.attempts:
             told = Handled(replace(outcome, repeat_possible=True), effect_key=handled.effect_key)
             self._settler.add(Place(item.record.topic, item.record.partition), _receipt(item, told))
+
+    async def _run(self, item: Item, work: Work, entry: ParkedEntry | None) -> Handled:
+        if item.defect is not None:
+            raise item.defect
+        self._counts.attach(item)
+        blocked = self._blocked_scope(item)
+        if blocked is not None:
+            waiting = Handled(Outcome(OutcomeKind.PARKED, SCOPE, attempts=0))
+            return self._flow.park_scope(item, blocked, waiting, entry)
+        try:
+            return await self._attempt(item, work)
+        except (ReviewRequired, ScopeBlocked) as signal:
+            return self._wait(item, signal, entry)
+        except RecordError as error:
+            return self._set_aside(item, error, entry)
 
     async def _attempt(self, item: Item, work: Work) -> Handled:
         item.attempts.interruption = interruption = Interruption()

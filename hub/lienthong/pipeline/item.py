@@ -31,6 +31,7 @@ class Item:
         spec: Schema of the record; None if it could not be decoded.
         data: Parsed bytes; None if it could not be decoded.
         error: Why it could not be decoded.
+        defect: What nobody knows and happened while it was decoded; it ends the worker when the record is handled.
         attempts: Counts calls; what an earlier worker counted is in it.
         is_settled: Whether its offset was settled when it was parked.
     """
@@ -41,6 +42,7 @@ class Item:
     spec: SchemaSpec | None = None
     data: BaseModel | None = field(default=None, repr=False)
     error: RecordError | None = None
+    defect: Exception | None = field(default=None, repr=False)
     attempts: Attempts = field(default_factory=Attempts, repr=False)
     is_settled: bool = False
 

@@ -13,12 +13,13 @@ from lienthong.delivery.command import Action
 from lienthong.delivery.interruption import Interrupted
 from lienthong.delivery.lanes import LaneDispatcher
 from lienthong.delivery.parked_state import ParkedState
-from lienthong.delivery.parking import BEHIND, WINDOW, Lane, ParkedEntry, lane_of
+from lienthong.delivery.parking import BEHIND, QUARANTINE, WINDOW, Lane, ParkedEntry, lane_of
 from lienthong.delivery.scope import parse_scope
 from lienthong.errors import DecodeError, FatalError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.outcome import OutcomeKind
+from lienthong.pipeline.crash_guard import CrashGuard
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.failure_counts import FailureCounts
@@ -31,12 +32,15 @@ from lienthong.pipeline.scopes import BlockedScopes
 from lienthong.pipeline.settler import Settler
 from lienthong.pipeline.step import RemoteStep
 from lienthong.pipeline.unparking import Errand, Order, Release, Unparking
-from lienthong.record import Place
+from lienthong.record import Place, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.membership import confirmed
 
 log = structlog.get_logger(__name__)
+
+#: Where a record may end the worker, others wait so long for it: one that waits for its target must not hold them up.
+_ALONE_SECONDS = 30.0
 
 
 class RemoteEngine:
@@ -87,12 +91,14 @@ class RemoteEngine:
         target = getattr(pipeline.definition.step, "connector", "")
         self._scopes = BlockedScopes(pipeline.name, target, secret, metrics)
         state_topic = names.of_pipeline("state", pipeline.name)
+        self._guard = CrashGuard(pipeline.name, state_topic, self._states, producer, metrics, policy.max_unsettled)
         self._handling = Handling(
             pipeline,
             step,
             registry,
             self._states,
             FailureCounts(state_topic, self._states, producer, self._settler.wait_idle),
+            self._guard,
             self._flow,
             self._scopes,
             self._settler,
@@ -127,6 +133,7 @@ class RemoteEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._background, return_exceptions=True)
         await self._lanes.close()
+        await self._guard.close()
         await self._step.close()
         await self._producer.stop()
 
@@ -148,12 +155,17 @@ class RemoteEngine:
             item: The slice.
         """
         self._assignments[item.place] = item.assignment
+        await self._guard.begin(item.assignment)
         self._handling.begin_batch()
         for message in item.messages:
             if item.assignment.is_leaving or self._is_draining:
                 return
             record = to_record(message)
-            await self._lanes.submit(self._handling.decode(record, item.assignment), record.key)
+            if self._guard.is_careful:
+                await self._submit_alone(record, item.assignment)
+            else:
+                decoded = self._handling.decode(record, item.assignment)
+                await self._lanes.submit(decoded, record.key, bulk=decoded.is_bulk)
 
     async def on_assigned(self, assignments: Sequence[Assignment]) -> None:
         """Read what is durable of new partitions and go on with it before their records flow.
@@ -165,7 +177,9 @@ class RemoteEngine:
         read = ParkedState()
         orders = await self._durable.load(sorted({place.partition for place in places}), read, self._states)
         self._assignments.update((assignment.place, assignment) for assignment in assignments)
+        await self._guard.adopt(assignments)
         self._parked.adopt(read, places)
+        self._tell_quarantine()
         self._scopes.load(entry for entry in self._parked if _place_of(entry) in places)
         for lane in self._parked.lanes(lambda entry: entry.reason in {BEHIND, WINDOW} and _place_of(entry) in places):
             self._go_on(lane)
@@ -191,6 +205,8 @@ class RemoteEngine:
         if not lost:
             await self._lanes.drain(1.0, is_leaving)
             await self._settler.wait_idle()
+            await self._guard.close(leaving)
+        self._guard.forget(leaving)
         numbers = {place.partition for place in leaving}
         self._durable.forget(numbers)
         for number in numbers:
@@ -198,6 +214,7 @@ class RemoteEngine:
             self._scopes.forget_partition(number)
         for place in leaving:
             self._parked.forget_partition(*place)
+        self._tell_quarantine()
 
     async def on_window_full(self, assignment: Assignment, offset: int) -> None:
         """Let the key of a record make way that holds its partition up; it is tried again in the background.
@@ -244,7 +261,8 @@ class RemoteEngine:
             async with asyncio.timeout(max(0.1, end - self._clock.monotonic())):
                 await self._settler.wait_idle()
         except TimeoutError:
-            return False
+            finished = False
+        await self._guard.close()
         return finished
 
     def oldest_review(self) -> datetime | None:
@@ -254,6 +272,18 @@ class RemoteEngine:
     def parked_counts(self) -> dict[str, int]:
         """Return reason → records that are parked in the partitions owned here."""
         return self._parked.counts()
+
+    async def _submit_alone(self, record: Record, assignment: Assignment) -> None:
+        """Begin a record when it is written down, and wait until it ended, so that a death tells which one it was."""
+        if not self._guard.is_condemned(record):
+            await self._guard.before(record)
+        item = self._handling.decode(record, assignment)
+        await self._lanes.submit(item, record.key, bulk=item.is_bulk)
+        await self._lanes.drain(_ALONE_SECONDS)
+        await self._guard.after(record)
+
+    def _tell_quarantine(self) -> None:
+        self._guard.tell(sum(entry.reason == QUARANTINE for entry in self._parked))
 
     def _owner(self, place: Place) -> Assignment | None:
         assignment = self._assignments.get(place)
@@ -305,7 +335,10 @@ class RemoteEngine:
         if isinstance(item, Errand):
             owner = self._owner(item.place)
             if owner is None or await confirmed(owner):
+                if owner is not None:
+                    await self._guard.begin(owner)
                 await self._unparking.run(item)
+                self._tell_quarantine()
             return
         if not await confirmed(item.assignment):
             return
@@ -332,6 +365,8 @@ class RemoteEngine:
             self._handling.finish_late(item, handled)
             return
         self._handling.finish(item, handled)
+        if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == QUARANTINE:
+            self._tell_quarantine()
         if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == WINDOW:
             self._spawn(self._try_later(lane_of(item.record)))
 
