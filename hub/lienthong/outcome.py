@@ -83,6 +83,18 @@ class Outcome:
         return cls(OutcomeKind.FILTERED, reason, **details)
 
 
+class SettledByAnswer(Exception):  # noqa: N818 - a signal, not an error
+    """What a target answered to a write ends the record, as the connector's ``on_status`` table says.
+
+    Args:
+        outcome: How it ends.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
 class AnswerStatus(StrEnum):
     """What a lookup found, or an official decided; being unavailable is an error, never an answer."""
 

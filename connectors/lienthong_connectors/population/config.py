@@ -7,6 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from lienthong.rest import OnStatusOfQuestions
+
 
 class PopulationAgreement(BaseModel):
     """What the province and the database's operator agreed on; a call outside it is refused before it is sent.
@@ -62,6 +64,7 @@ class PopulationConfig(BaseModel):
         service_code_by_procedure: Procedure code → ``MaDVC``.
         unit_code: Sent as ``MaDonVi`` instead of the unit that asks; empty to send the unit that asks.
         officers: Opaque actor id → who that is at the database.
+        on_status: What statuses mean, each named once; the hub's own meanings stand for those that are not named.
         agreement: What was agreed on; only a simulator needs none.
         simulator: The URL is a simulator. A hub below security level 3 may start with nothing else.
         timeout_seconds: Limit for one call.
@@ -86,6 +89,7 @@ class PopulationConfig(BaseModel):
     service_code_by_procedure: Mapping[str, str] = Field(default_factory=dict)
     unit_code: str = Field(default="", max_length=35)
     officers: Mapping[str, OfficerAccount]
+    on_status: OnStatusOfQuestions = ()
     agreement: PopulationAgreement | None = None
     simulator: bool = False
     timeout_seconds: float = Field(default=20.0, gt=0)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from lienthong.clock import to_vietnam
 from lienthong.connector import CallContext, ConnectorContext, Lookup
+from lienthong.envelope import Event
 from lienthong.errors import ConfigurationError, ScopeError, TargetConfigurationError
 from lienthong.outcome import Answer
 from lienthong_connectors.population.config import OfficerAccount, PopulationAgreement, PopulationConfig
@@ -79,6 +80,17 @@ class PopulationLookup(Lookup[PopulationConfig]):
         body = await self._transport.call(LOOKUP, build_lookup(query, asker))
         citizens = parse_lookup(body, procedure=query.procedure_code, actor=context.actor)
         return judge(query, citizens, context.attempt_id)
+
+    def scopes(self, event: Event, data: BaseModel) -> tuple[tuple[str, str], ...]:
+        """Return the officer, and the procedure of a record that names one.
+
+        Args:
+            event: Its actor is the officer.
+            data: A record.
+        """
+        procedure = getattr(getattr(data, "procedure", None), "code", "")
+        found = (("officer", event.get("actor")), ("procedure", procedure))
+        return tuple((kind, value) for kind, value in found if value)
 
     def _permit(self, procedure: str, context: CallContext) -> OfficerAccount:
         officer = self.config.officers.get(context.actor)

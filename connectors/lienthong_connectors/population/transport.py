@@ -13,7 +13,7 @@ import httpx
 
 from lienthong.clock import Clock
 from lienthong.errors import LienthongError, TargetConfigurationError, TargetUnavailableError
-from lienthong.rest import SIGN, RotatingSecret, call
+from lienthong.rest import SIGN, RotatingSecret, call, table
 from lienthong_connectors.population.config import PopulationConfig
 from lienthong_connectors.population.payload import holds_fault, holds_scope_refusal
 
@@ -56,6 +56,7 @@ class DirectTransport:
     def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
         self._client = client
         self._config = config
+        self._statuses = table(config.on_status)
         self._clock = clock
         # Absolute, because a client puts a slash behind its base URL and not every server forgives that.
         self._url = httpx.URL(config.base_url)
@@ -101,6 +102,7 @@ class DirectTransport:
             self._url,
             clock=self._clock,
             expected="xml",
+            statuses=self._statuses,
             is_answer=_is_answer,
             content=body,
             headers=self._fixed,

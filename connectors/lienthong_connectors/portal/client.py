@@ -1,7 +1,6 @@
 """Calls of the adapter: login, session, and the answers of services."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import httpx
@@ -16,20 +15,12 @@ from lienthong.errors import (
     TargetUnavailableError,
     TokenExpiredError,
 )
-from lienthong.rest import Resolution, RotatingSecret, call
+from lienthong.rest import RotatingSecret, call, table
 from lienthong_connectors.portal.answers import Judgement, Meaning, judge
-from lienthong_connectors.portal.config import PortalConfig
+from lienthong_connectors.portal.config import ON_STATUS, PortalConfig
 from lienthong_connectors.portal.session import Session
 from lienthong_connectors.portal.wire import TECH_ID_SERVICE, WireRecord
 
-#: A gateway in front may answer 500 and 502 after the portal has written; 401 is a session that ended.
-STATUSES = MappingProxyType(
-    {
-        401: Resolution(TokenExpiredError, "http_401"),
-        500: Resolution(TargetUnavailableError, "http_500", may_be_sent=True),
-        502: Resolution(TargetUnavailableError, "http_502", may_be_sent=True),
-    }
-)
 _SESSION_REFUSED = Judgement(Meaning.SESSION, "http_401")
 
 
@@ -66,6 +57,7 @@ class AdapterClient:
 
     def __init__(self, config: PortalConfig, http: HttpClientFactory, clock: Clock) -> None:
         self._config = config
+        self._statuses = table(config.on_status, ON_STATUS)
         self._factory = http
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
@@ -177,7 +169,7 @@ class AdapterClient:
             clock=self._clock,
             is_write=is_write,
             expected="json",
-            statuses=STATUSES,
+            statuses=self._statuses,
             content=orjson.dumps(document),
         )
         try:

@@ -6,6 +6,14 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from lienthong.rest import OnStatus, StatusAction, StatusRule
+
+#: 401 is a session that ended; a gateway in front may answer 500 and 502 after the portal has written.
+ON_STATUS = (
+    StatusRule(codes=("401",), action=StatusAction.REFRESH_TOKEN_THEN_RETRY),
+    StatusRule(codes=("500", "502"), action=StatusAction.RETRY, may_be_done=True),
+)
+
 
 class PortalAgreement(BaseModel):
     """What the province and the portal's operator agreed on; a call outside it is refused before it is sent.
@@ -45,6 +53,7 @@ class PortalConfig(BaseModel):
         known_dossiers: Dossiers that one worker remembers as existing and linked, to spare a query; 0 for none.
         file_base_url: Put in front of file paths that are no URL, so that the portal can fetch them.
         success_phrases: Further texts that mean success, as the portal's operator words them.
+        on_status: What statuses mean, each named once; statuses that are not named keep the default's meaning.
         agreement: What was agreed on; only a simulator needs none.
         simulator: The URL is a simulator. A hub below security level 3 may start with nothing else.
         ca_file: PEM file of trusted authorities; None for the system's.
@@ -69,6 +78,7 @@ class PortalConfig(BaseModel):
     known_dossiers: int = Field(default=20_000, ge=0)
     file_base_url: str = ""
     success_phrases: tuple[str, ...] = ()
+    on_status: OnStatus = ON_STATUS
     agreement: PortalAgreement | None = None
     simulator: bool = False
     ca_file: str | None = None

@@ -144,6 +144,18 @@ class PortalSink(Sink[PortalConfig]):
                 return Outcome.delivered("linked", target_reference=data.dossier_code)
         return None
 
+    def scopes(self, event: Event, data: BaseModel) -> tuple[tuple[str, str], ...]:
+        """Return the agreement, and the procedure of a snapshot.
+
+        Args:
+            event: The CloudEvents attributes.
+            data: A snapshot, a step or a verification.
+        """
+        del event
+        agreement = self.config.agreement
+        found = (("agreement", agreement.number),) if agreement is not None else ()
+        return (*found, ("procedure", data.procedure.code)) if isinstance(data, DossierSnapshotV1) else found
+
     def _check_agreement(self, context: CallContext, procedure: str | None) -> None:
         agreement = self.config.agreement
         if agreement is None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from lienthong.connector import CallContext, Effect, Sink
 from lienthong.envelope import Event
 from lienthong.errors import OutcomeUnknownError, TargetUnavailableError
-from lienthong.outcome import Outcome
+from lienthong.outcome import Outcome, SettledByAnswer
 
 
 class Delivering:
@@ -56,6 +56,8 @@ class Delivering:
         self._is_unknown = False
         try:
             return await self._sink.deliver(event, data, context)
+        except SettledByAnswer as signal:
+            return signal.outcome
         except OutcomeUnknownError as error:
             if self._effect is Effect.NONE:
                 raise

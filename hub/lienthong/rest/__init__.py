@@ -3,6 +3,7 @@
 from lienthong.rest.auth import ClientCredentialsAuth
 from lienthong.rest.call import call
 from lienthong.rest.client import ClientFactory
+from lienthong.rest.on_status import OnStatus, OnStatusOfQuestions, StatusAction, StatusRule, table
 from lienthong.rest.resolution import (
     Resolution,
     check_content,
@@ -17,11 +18,16 @@ __all__ = [
     "SIGN",
     "ClientCredentialsAuth",
     "ClientFactory",
+    "OnStatus",
+    "OnStatusOfQuestions",
     "Resolution",
     "RotatingSecret",
+    "StatusAction",
+    "StatusRule",
     "call",
     "check_content",
     "error_for_exception",
     "error_for_response",
     "retry_after_seconds",
+    "table",
 ]

@@ -42,6 +42,7 @@ async def call(
         TargetConfigurationError: The target refuses us, or cannot be reached as configured.
         RejectedByTargetError: The target refuses this request.
         OutcomeUnknownError: A write may have happened.
+        SettledByAnswer: The record of a write ends with this answer.
     """
     try:
         response = await client.send(client.build_request(method, url, **request))

@@ -18,9 +18,11 @@ from lienthong.errors import (
     RateLimitedError,
     RejectedByTargetError,
     RetriableError,
+    ScopeError,
     TargetConfigurationError,
     TargetUnavailableError,
 )
+from lienthong.outcome import Outcome, OutcomeKind, SettledByAnswer
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 _SECONDS = re.compile(r"\d{1,9}")
@@ -37,11 +39,13 @@ class Resolution:
         error: The class that tells the engine what to do.
         reason: Machine-readable detail.
         may_be_sent: Whether the target may have received the request, which decides for writes.
+        ends_as: How a record ends whose write was answered so; None for an error. Other calls are not touched by it.
     """
 
     error: type[LienthongError]
     reason: str
     may_be_sent: bool = False
+    ends_as: OutcomeKind | None = None
 
 
 #: Exceptions of httpx, each named; a subclass that a later release adds is found through its nearest base.
@@ -99,6 +103,7 @@ _REMEDIES: Mapping[type[LienthongError], str] = {
     TargetConfigurationError: "check its URL, credentials, certificate and agreement",
     RejectedByTargetError: "the record is set aside",
     OutcomeUnknownError: "ask the target whether the effect happened before sending again",
+    ScopeError: "ask the target's operator, then release the scope",
     FatalError: "this is a defect of the connector",
 }
 
@@ -130,11 +135,19 @@ def error_for_response(
         clock: What a date in ``Retry-After`` is compared with.
         is_write: Whether repeating the call may repeat an effect.
         statuses: The target's own meanings, which win over :data:`STATUSES`.
+
+    Raises:
+        SettledByAnswer: If the record ends with this answer.
     """
     status = response.status_code
     if 200 <= status < 300:
         return None
-    found = {**STATUSES, **(statuses or {})}.get(status) or _by_hundred(status)
+    found = (statuses or {}).get(status)
+    if found is not None and found.ends_as is not None:
+        if is_write:
+            raise SettledByAnswer(Outcome(found.ends_as, found.reason))
+        found = None
+    found = found or STATUSES.get(status) or _by_hundred(status)
     wait = retry_after_seconds(response, clock)
     return _build(found, f"the target answered with status {status}", is_write=is_write, wait=wait)
 
@@ -211,6 +224,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _build(found: Resolution, message: str, *, is_write: bool, wait: float | None = None) -> LienthongError:
     kind = OutcomeUnknownError if is_write and found.may_be_sent else found.error
     text = f"{message}; {_REMEDIES.get(kind, 'see the reason')}"
+    if kind is ScopeError:
+        return ScopeError(text, scope_kind="agreement", scope=found.reason, reason=found.reason)
     if issubclass(kind, RetriableError):
         return kind(text, retry_after_seconds=wait, reason=found.reason)
     return kind(text, reason=found.reason)
