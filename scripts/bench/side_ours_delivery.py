@@ -1,12 +1,15 @@
 """Ours: the delivering pipeline as the hub runs it, with lanes, circuit, receipts, key states and watermark."""
 
 import tempfile
+import time
 from pathlib import Path
 
 from lienthong.config.models import LogSettings
 from lienthong.observability.logs import configure
 from scripts.bench.delivery_worker import delivery_pipeline, hub_settings, run
+from scripts.bench.harness import Place
 from scripts.bench.instrument import instrument
+from scripts.bench.seeding import apply_topics
 from scripts.bench.subject import Stopwatch, from_arguments
 
 
@@ -14,12 +17,15 @@ def main() -> None:
     """Run the worker until everything is settled."""
     subject = from_arguments()
     watch = Stopwatch()
+    # Of its own province: what an earlier run delivered would be a duplicate in this one.
+    place = Place(subject.bootstrap_servers, f"delivery-{time.monotonic_ns()}", subject.type_name, subject.records)
+    apply_topics(place)
     instrument(subject.records, watch.start, watch.report)
     configure(LogSettings(level="error"))
     with tempfile.TemporaryDirectory() as folder:
         settings = hub_settings(
             subject.bootstrap_servers,
-            subject.province,
+            place.province,
             Path(folder),
             base_url=subject.target_url.removesuffix("/effects"),
         )

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from lienthong.connector import CallContext
 from lienthong.envelope import Event
 from lienthong.errors import OutcomeUnknownError, TargetUnavailableError
+from lienthong.outcome import OutcomeKind
 from lienthong.pipeline.delivering import Delivering
 from lienthong_connectors.portal import CONNECTOR
 from lienthong_connectors.portal.wire import PROGRESS_SERVICE, SYNC_SERVICE
@@ -111,3 +113,14 @@ async def test_a_step_that_a_dead_worker_may_have_sent_is_said_to_be_repeated(si
     await delivering.once(EVENT, tools.progress(), CONTEXT)
 
     assert delivering.may_be_repeated
+
+
+async def test_a_status_may_end_a_step(make_sink: Any, tools: Any) -> None:
+    """A gateway that answers 409 to a step that it knows is configured, not programmed; a login is not touched."""
+    sink = await make_sink(on_status=[{"codes": [409], "action": "duplicate"}])
+    queue = [httpx.Response(200, json={"error_code": 0, "session": "s"}), httpx.Response(409)]
+    transport = httpx.MockTransport(lambda _: queue.pop(0))
+    sink._client._http = httpx.AsyncClient(base_url="http://portal", transport=transport)
+    outcome = await _deliver(sink, "dossier.progress", tools.progress())
+
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.DUPLICATE, "http_409")
