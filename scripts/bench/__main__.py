@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import delivery, hot_key, intake
+from scripts.bench import delivery, hot_key, intake, recovery
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
 
@@ -17,6 +17,7 @@ SUITES: Mapping[str, Suite] = {
     "intake-full": intake.full,
     "delivery": delivery.delivery,
     "hot-key": hot_key.hot_key,
+    "recovery": recovery.recovery,
 }
 
 

@@ -78,7 +78,7 @@ def _rate(job: Job, target: TargetClient, others: int, *, is_failing: bool) -> t
         for end in (others // 2, others):
             target.ask("POST", "/lap")
             worker = crew.start()
-            counted = _await(target, worker, end)
+            counted = await_records(target, worker, end)
             said = _parked(worker)
             worker.stop()
             lives.append((counted["records"] - done, counted["last_at"] - counted["first_at"]))
@@ -87,7 +87,17 @@ def _rate(job: Job, target: TargetClient, others: int, *, is_failing: bool) -> t
     return sum(records for records, _ in lives) / sum(seconds for _, seconds in lives), said
 
 
-def _await(target: TargetClient, worker: Worker, records: int) -> dict[str, float]:
+def await_records(target: TargetClient, worker: Worker, records: float) -> dict[str, float]:
+    """Wait until the target holds so many records, and return its counts.
+
+    Args:
+        target: Whom to ask.
+        worker: Who delivers.
+        records: How many.
+
+    Raises:
+        SideError: If the worker stands still.
+    """
     idle = 0.0
     last = -1.0
     while True:
