@@ -60,6 +60,7 @@ class _Step:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.effects: list[str] = []
         self.approved: list[str] = []
         self.answers: dict[str, object] = {}
         self.gates: dict[str, asyncio.Event] = {}
@@ -94,7 +95,10 @@ class _Step:
                 await self.gates[event_id].wait()
         finally:
             self.at_work -= 1
-        return self.answers.get(event_id)
+        answer = self.answers.get(event_id)
+        if answer is None:
+            self.effects.append(event_id)
+        return answer
 
     def scopes(self, item):
         """Return what the test says that a call needs."""
@@ -115,9 +119,9 @@ def make_mismatch() -> ReviewRequired:
 class _Lab:
     """An engine at work, and the means to look at it."""
 
-    def __init__(self, pipeline, producer, clock, metrics, orders) -> None:
+    def __init__(self, pipeline, producer, clock, metrics, orders, step=None) -> None:
         self.pipeline, self.producer = pipeline, producer
-        self.step = _Step()
+        self.step = step or _Step()
         self.durable = _Durable(producer, orders)
         self.engine = RemoteEngine(pipeline, self.step, producer, self.durable, REGISTRY, clock, metrics, secret=SECRET)
 
@@ -182,15 +186,16 @@ class _Lab:
 def make_lab(make_pipeline, producer, clock, metrics):
     """Give a function that makes an engine that is not started; all read the same topics."""
     orders: list[Order] = []
+    world = (producer, clock, metrics, orders)
 
-    def make(**policy):
+    def make(world=world, step=None, **policy):
         pipeline = make_pipeline(
             name="deliver",
             sources=["records.dossier"],
             deliver={"connector": "portal", "purpose": "p", "legal_basis": "l"},
             policy=policy,
         )
-        return _Lab(pipeline, producer, clock, metrics, orders)
+        return _Lab(pipeline, *world, step)
 
     return make
 
