@@ -107,9 +107,18 @@ class CrashGuard:
         Args:
             record: At its place in the source topic.
         """
-        journal = self._journals.get(_place(record))
-        if journal is not None and journal.at_work != record.offset:
-            await self._change(_place(record), journal.working(record.offset))
+        place = _place(record)
+        journal = self._journals.get(place)
+        if journal is None or journal.at_work == record.offset:
+            return
+        changed = [place]
+        if self.is_careful:
+            # One at a time over all partitions: what another partition had at work ended, and is not to blame.
+            changed += [each for each, other in self._journals.items() if each != place and other.at_work >= 0]
+        for each in changed:
+            self._journals[each] = self._journals[each].working(-1)
+        self._journals[place] = journal.working(record.offset)
+        await self._write(changed)
 
     async def after(self, record: Record) -> None:
         """Note that such a record did not end the worker.

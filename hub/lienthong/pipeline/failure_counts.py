@@ -67,7 +67,7 @@ class FailureCounts:
         return self._state(item).with_failing(left) if left is not known else None
 
     async def _save(self, item: Item, attempts: Attempts) -> None:
-        if attempts.first_failed_at is None or (item.assignment is not None and item.assignment.is_over):
+        if attempts.first_failed_at is None or item.assignment.is_over:
             return
         failing = Failing(_mark(item), attempts.made, attempts.counted_failures, attempts.first_failed_at)
         await self._wait_written()

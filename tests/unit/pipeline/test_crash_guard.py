@@ -75,6 +75,20 @@ async def test_three_silent_deaths_make_careful_and_three_more_find_the_record(o
     assert not guard.is_careful
 
 
+async def test_what_another_partition_had_at_work_is_not_blamed(own) -> None:
+    """A careful worker takes one record at a time over all of its partitions."""
+    for _ in range(3):
+        await own(partitions=(0, 1))
+    for _ in range(3):
+        guard = await own(partitions=(0, 1))
+        await guard.before(_record(8, partition=1))
+        await guard.after(_record(8, partition=1))
+        await guard.before(_record(4))
+    guard = await own(partitions=(0, 1))
+    assert guard.is_condemned(_record(4))
+    assert not guard.is_condemned(_record(8, partition=1))
+
+
 async def test_care_ends_when_it_has_found_nothing(own) -> None:
     """A worker that was killed by something else works at full speed again."""
     for _ in range(3):
