@@ -64,7 +64,7 @@ def test_the_pipeline_of_the_how_to_has_nothing_wrong(pages: dict[str, Any]) -> 
     (block,) = pages["docs/how-to/add-a-pipeline.md"].blocks("yaml")
     catalogue = TopicCatalogue.installed(TopicNames(), "production")
 
-    definition = read_definition(yaml.safe_load(block), "how-to")
+    definition = read_definition(block, "how-to")
 
     assert lint(definition, {topic.name: topic for topic in catalogue}, list(load_all("lienthong.connectors"))) == []
 

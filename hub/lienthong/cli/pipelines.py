@@ -33,29 +33,45 @@ def list_pipelines(config_file: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
-    """Check all pipelines, or one FILE, without starting anything."""
-    from importlib.metadata import entry_points
-
-    from lienthong.config.loader import load, read_yaml
+    """Check all pipelines, or one FILE, and every configured connector, without starting anything."""
+    from lienthong.config.loader import config_path, load
+    from lienthong.config.yaml_lines import YamlLines
+    from lienthong.connector import ConnectorSpec
+    from lienthong.pipeline.connector_lint import lint_connectors, lint_spec
     from lienthong.pipeline.definitions import installed_definitions, lint, read_definition
+    from lienthong.plugins import load_all
     from lienthong.registry.topics import TopicCatalogue
     from lienthong.topic_names import TopicNames
 
     settings = load(config_file)
     catalogue = TopicCatalogue.installed(TopicNames(settings.province), settings.environment)
     topics = {topic.name: topic for topic in catalogue}
-    connectors = [point.name for point in entry_points(group="lienthong.connectors")]
+    specs: dict[str, ConnectorSpec] = load_all("lienthong.connectors")
+    problems: list[str] = []
     if file is not None:
-        definition = read_definition(read_yaml(file), str(file))
+        definition = read_definition(_text(file), str(file))
         found = {definition.name: definition}
     else:
         found = installed_definitions()
-    problems = [f"{name}: {problem}" for name, item in found.items() for problem in lint(item, topics, connectors)]
+        problems += [problem for spec in specs.values() for problem in lint_spec(spec)]
+        path = config_path(config_file)
+        lines = YamlLines(_text(path), str(path)) if path is not None else YamlLines("", "environment")
+        problems += lint_connectors(settings, lines)
+    problems += [f"{name}: {problem}" for name, item in found.items() for problem in lint(item, topics, specs)]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         raise click.exceptions.Exit(1)
     click.echo(f"{len(found)} pipelines, nothing wrong")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{file} is no UTF-8 text; save it as UTF-8") from None
 
 
 @pipelines.command("run")

@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from lienthong.config.models import HubSettings
+from lienthong.config.yaml_lines import YamlLines, explain
 from lienthong.errors import ConfigurationError, SecretNotFoundError
 
 ENVIRONMENT_PREFIX = "LIENTHONG_"
@@ -28,7 +29,7 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Hub
         SecretNotFoundError: If a secret's file or variable does not exist.
     """
     variables = os.environ if environment is None else environment
-    chosen = path or _default_path(variables)
+    chosen = config_path(path, variables)
     tree = read_yaml(chosen) if chosen else {}
     if not isinstance(tree, dict):
         raise ConfigurationError(f"{chosen} must hold a mapping of settings")
@@ -37,7 +38,22 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Hub
     try:
         return HubSettings.model_validate(resolved)
     except ValidationError as error:
-        raise ConfigurationError(describe(error, str(chosen or "environment"))) from None
+        if chosen is None:
+            raise ConfigurationError(describe(error, "environment")) from None
+        lines = YamlLines(chosen.read_text(encoding="utf-8"), str(chosen))
+        names = [name.removeprefix(ENVIRONMENT_PREFIX) for name in variables if name.startswith(ENVIRONMENT_PREFIX)]
+        given = [tuple(name.lower().split("__")) for name in names]
+        raise ConfigurationError("\n".join(explain(error, HubSettings, lines, elsewhere=given))) from None
+
+
+def config_path(path: Path | None, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the file that :func:`load` reads, or None when there is none.
+
+    Args:
+        path: As for :func:`load`.
+        environment: As for :func:`load`.
+    """
+    return path or _default_path(os.environ if environment is None else environment)
 
 
 def read_yaml(path: Path) -> Any:

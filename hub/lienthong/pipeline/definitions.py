@@ -7,11 +7,10 @@ from importlib.resources import files
 from types import ModuleType
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from lienthong.config.loader import describe
 from lienthong.config.models import Settings
+from lienthong.config.yaml_lines import YamlLines, explain
 from lienthong.delivery.policy import CircuitPolicy, ErrorPolicy, RetryPolicy
 from lienthong.errors import ConfigurationError, NamingError
 from lienthong.plugins import load_all
@@ -171,20 +170,21 @@ class Pipeline:
         return self.definition.name
 
 
-def read_definition(document: Any, origin: str) -> PipelineDefinition:
-    """Return the pipeline in a parsed YAML document.
+def read_definition(text: str, origin: str) -> PipelineDefinition:
+    """Return the pipeline in a YAML document.
 
     Args:
-        document: What the YAML parser returned.
+        text: The document.
         origin: The file, for the reader.
 
     Raises:
-        ConfigurationError: Naming every wrong key.
+        ConfigurationError: Naming file, line and key of everything that is wrong, and what may stand there.
     """
+    lines = YamlLines(text, origin)
     try:
-        return PipelineDefinition.model_validate(document)
+        return PipelineDefinition.model_validate(lines.document())
     except ValidationError as error:
-        raise ConfigurationError(describe(error, origin)) from None
+        raise ConfigurationError("\n".join(explain(error, PipelineDefinition, lines))) from None
 
 
 def installed_definitions() -> dict[str, PipelineDefinition]:
@@ -195,8 +195,8 @@ def installed_definitions() -> dict[str, PipelineDefinition]:
     """
     found: dict[str, PipelineDefinition] = {}
     for package, module in load_all(GROUP).items():
-        for name, document in _documents(module):
-            definition = read_definition(document, f"{package}: {PIPELINES_FOLDER}/{name}")
+        for name, text in _documents(module):
+            definition = read_definition(text, f"{package}: {PIPELINES_FOLDER}/{name}")
             if f"{definition.name}.yaml" != name:
                 raise ConfigurationError(f"the file {name} declares the pipeline {definition.name}; rename one of them")
             if definition.name in found:
@@ -205,21 +205,16 @@ def installed_definitions() -> dict[str, PipelineDefinition]:
     return found
 
 
-def _documents(module: ModuleType) -> Iterable[tuple[str, Any]]:
+def _documents(module: ModuleType) -> Iterable[tuple[str, str]]:
     folder = files(module).joinpath(PIPELINES_FOLDER)
     if not folder.is_dir():
         return
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".yaml"):
-            try:
-                yield entry.name, yaml.safe_load(entry.read_text(encoding="utf-8"))
-            except yaml.YAMLError as error:
-                raise ConfigurationError(f"{entry.name} is no valid YAML") from error
+            yield entry.name, entry.read_text(encoding="utf-8")
 
 
-def load_pipelines(
-    names: TopicNames, environment: str, catalogue: TopicCatalogue | None = None
-) -> dict[str, Pipeline]:
+def load_pipelines(names: TopicNames, environment: str, catalogue: TopicCatalogue | None = None) -> dict[str, Pipeline]:
     """Return every installed pipeline with the names of one province.
 
     Args:

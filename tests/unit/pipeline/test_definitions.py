@@ -1,6 +1,9 @@
 """Declarations of pipelines: what cannot work is refused by name before anything starts."""
 
+from typing import Any
+
 import pytest
+import yaml
 
 from lienthong.errors import ConfigurationError
 from lienthong.pipeline.definitions import installed_definitions, lint, read_definition, resolve
@@ -14,6 +17,10 @@ GOOD = {
 }
 FORWARD = {"topic": "records.dossier"}
 TOPICS = {"records.dossier": None, "records.person": None, "inbound.dossier.one-stop": None}
+
+
+def _read(document: Any) -> Any:
+    return read_definition(yaml.safe_dump(document, allow_unicode=True), "x.yaml")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +46,7 @@ TOPICS = {"records.dossier": None, "records.person": None, "inbound.dossier.one-
 def test_what_is_wrong_is_named_by_its_key(change, key) -> None:
     """Whoever writes a pipeline learns file and key at once."""
     with pytest.raises(ConfigurationError, match=r"x\.yaml") as caught:
-        read_definition(GOOD | change, "x.yaml")
+        _read(GOOD | change)
     assert key in str(caught.value)
 
 
@@ -47,7 +54,7 @@ def test_what_is_wrong_is_named_by_its_key(change, key) -> None:
 def test_a_file_that_holds_no_mapping_is_refused(document) -> None:
     """An empty file is no pipeline."""
     with pytest.raises(ConfigurationError):
-        read_definition(document, "x.yaml")
+        _read(document)
 
 
 @pytest.mark.parametrize(
@@ -61,25 +68,25 @@ def test_a_file_that_holds_no_mapping_is_refused(document) -> None:
 )
 def test_what_cannot_work_here_is_found_by_lint(change, problem) -> None:
     """Order over several topics cannot be kept; unknown topics and connectors do not start."""
-    found = lint(read_definition(GOOD | change, "x.yaml"), TOPICS, ["portal"])
+    found = lint(_read(GOOD | change), TOPICS, ["portal"])
     assert len(found) == 1
     assert problem in found[0]
 
 
 def test_order_over_several_topics_is_no_problem_where_none_is_promised() -> None:
     """A pipeline without order may read many topics."""
-    definition = read_definition(GOOD | {"sources": ["records.*"], "order": "none"}, "x.yaml")
+    definition = _read(GOOD | {"sources": ["records.*"], "order": "none"})
     assert lint(definition, TOPICS, ["portal"]) == []
 
 
 def test_patterns_become_the_provinces_topics_once_each() -> None:
     """Overlapping patterns must not subscribe a topic twice."""
-    definition = read_definition(GOOD | {"sources": ["records.*", "records.dossier"]}, "x.yaml")
+    definition = _read(GOOD | {"sources": ["records.*", "records.dossier"]})
     pipeline = resolve(definition, TOPICS, TopicNames("hue"))
     assert pipeline.topics == ("hue.records.dossier", "hue.records.person")
     assert pipeline.group == "hue.lienthong.deliver-x"
     with pytest.raises(ConfigurationError, match="no topic catalogue"):
-        resolve(read_definition(GOOD | {"sources": ["x.*"]}, "x.yaml"), TOPICS, TopicNames("hue"))
+        resolve(_read(GOOD | {"sources": ["x.*"]}), TOPICS, TopicNames("hue"))
 
 
 def test_every_installed_pipeline_is_sound() -> None:
