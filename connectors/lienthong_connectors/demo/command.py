@@ -29,6 +29,20 @@ _SABOTAGES = ("lose", "repeat", "reorder", "leak")
 @click.option("--seed", type=int, default=1, show_default=True, help="What the generated week follows from.")
 @click.option("--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON here.")
 @click.option("--sabotage", type=click.Choice(_SABOTAGES), help="Do one thing wrong, to see that it is noticed.")
+@click.option(
+    "--window",
+    type=click.IntRange(0),
+    default=0,
+    metavar="SECONDS",
+    help="Close the portal for maintenance so long, soon after the start; instead of the bad weather.",
+)
+@click.option(
+    "--quota",
+    type=click.IntRange(0),
+    default=0,
+    metavar="REQUESTS",
+    help="Requests in a second that the portal allows, and the hub keeps to; instead of the bad weather.",
+)
 @click.option("--keep", is_flag=True, help="Leave the work directory with all logs, for a look afterwards.")
 @click.option(
     "--work-directory", type=click.Path(path_type=Path, file_okay=False), help="New or empty; default a temporary one."
@@ -39,6 +53,8 @@ def demo(
     seed: int,
     report_file: Path | None,
     sabotage: str | None,
+    window: int,
+    quota: int,
     keep: bool,
     work_directory: Path | None,
     no_progress: bool,
@@ -56,6 +72,8 @@ def demo(
         seed: What the generated week follows from.
         report_file: Where the result is written as JSON.
         sabotage: What goes wrong on purpose.
+        window: Length of the portal's maintenance in seconds.
+        quota: Requests in a second that the portal allows.
         keep: Whether the work directory stays.
         work_directory: Where everything happens.
         no_progress: Whether progress is hidden.
@@ -71,7 +89,7 @@ def demo(
     if not console.is_terminal:
         console = Console(width=_WIDTH_WITHOUT_TERMINAL)
     with _directory(work_directory, keep=keep) as directory, _interruptible():
-        options = Options(records, seed, sabotage or "", directory, has_progress=not no_progress)
+        options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota)
         agrees = _run(options, console, report_file)
         if keep:
             click.echo(f"{directory}")

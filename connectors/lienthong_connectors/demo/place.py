@@ -1,6 +1,7 @@
 """Where a demonstration lives: a work directory, free ports and the configuration of its hub."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,12 +83,15 @@ class Place:
         """
         return f"http://127.0.0.1:{self.ports[process]}"
 
-    def settings(self, bootstrap_servers: str, *, portal: str) -> dict[str, Any]:
+    def settings(
+        self, bootstrap_servers: str, *, portal: str, limits: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return the configuration document of the hub.
 
         Args:
             bootstrap_servers: The broker.
             portal: Process that the portal's connector calls.
+            limits: What the portal allows; None for no limits.
         """
         return {
             "province": self.province,
@@ -122,6 +126,7 @@ class Place:
                     "destination_code": "VN:GOV:000.00.00.H57:dvc",
                     "unit_code": "H57",
                     "simulator": True,
+                    **({"limits": dict(limits)} if limits else {}),
                 },
             },
         }

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lienthong_connectors.demo.run import Result
+from lienthong_connectors.demo.strain import Drain
 
 _MAX_SHOWN = 5
 
@@ -25,6 +26,8 @@ def show(result: Result, console: Console) -> None:
     times = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in result.durations.items())
     _say(console, f"CPU: {sides} ({each})")
     _say(console, f"Thời gian / time: {times}; {result.bytes_searched / 2**20:.0f} MiB đã rà soát / searched for leaks")
+    if result.drain is not None:
+        _say(console, _drained(result.drain))
     _say(console, f"\nlienthong trace {result.trace_of}")
     _say(console, result.trace.rstrip())
     wrong = [check for check in result.checks if not check.agrees]
@@ -63,9 +66,15 @@ def document_of(result: Result) -> dict[str, Any]:
             name: {"side": side, "seconds": round(seconds, 2)} for name, (side, seconds) in result.cpu_seconds.items()
         },
         "durations_seconds": {part: round(seconds, 2) for part, seconds in result.durations.items()},
+        "drain": result.drain.as_document() if result.drain is not None else None,
         "bytes_searched": result.bytes_searched,
         "trace": {"dossier": result.trace_of, "text": result.trace},
     }
+
+
+def _drained(drain: Drain) -> str:
+    text = f"Xả hàng chờ / backlog cleared: {drain.requests:,} requests in {drain.seconds:.0f} s"
+    return f"{text}, {drain.percent:.1f} % of what the quota allows" if drain.percent else text
 
 
 def _checks(result: Result) -> Table:

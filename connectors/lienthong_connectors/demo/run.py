@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ from lienthong.kafka.settings import client_configuration
 from lienthong.ledger.store import LedgerStore
 from lienthong.pipeline.definitions import load_pipelines
 from lienthong.registry.topics import TopicCatalogue
+from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.compare import Check, compare
 from lienthong_connectors.demo.crew import Crew, cpu_seconds
 from lienthong_connectors.demo.display import Display
@@ -30,7 +32,8 @@ from lienthong_connectors.demo.place import ACCOUNT, Place, choose_place
 from lienthong_connectors.demo.publish import Publication
 from lienthong_connectors.demo.sabotage import choose_target
 from lienthong_connectors.demo.stage_plan import make_counters, make_stages
-from lienthong_connectors.demo.weather import Weather
+from lienthong_connectors.demo.strain import Drain, Strain, measure, strain_checks
+from lienthong_connectors.demo.weather import SPELLS, Weather
 from lienthong_connectors.demo.week import (
     PIPELINES,
     Expectation,
@@ -50,6 +53,8 @@ _LEAST_SECONDS = 300.0
 _LEDGER_SECONDS = 20.0
 #: How long processes may take to end when the demonstration is broken off.
 _HASTY_SECONDS = 3.0
+#: The pipeline that calls the portal.
+_LIMITED = "deliver-dossier"
 _HUB = "Trục liên thông / hub"
 
 
@@ -63,6 +68,8 @@ class Options:
         sabotage: ``lose``, ``repeat``, ``reorder``, ``leak`` or empty.
         directory: The work directory; it exists and is empty.
         has_progress: Whether progress is shown.
+        window_seconds: Length of a maintenance window of the portal; 0 for none.
+        requests_per_second: Quota of the portal; 0 for none.
     """
 
     records: int
@@ -70,6 +77,13 @@ class Options:
     sabotage: str
     directory: Path
     has_progress: bool
+    window_seconds: int = 0
+    requests_per_second: int = 0
+
+    @property
+    def has_strain(self) -> bool:
+        """Whether the portal has limits, which take the place of the bad weather."""
+        return bool(self.window_seconds or self.requests_per_second)
 
 
 @dataclass(slots=True)
@@ -85,6 +99,7 @@ class Result:
         trace: The printed timeline of one dossier.
         trace_of: Its code.
         bytes_searched: Bytes of evidence that were searched for personal data.
+        drain: How the backlog was cleared; None if the portal had no limits.
     """
 
     options: Options
@@ -95,6 +110,7 @@ class Result:
     trace: str = ""
     trace_of: str = ""
     bytes_searched: int = 0
+    drain: Drain | None = None
 
     def cpu_of(self, side: str) -> float:
         """Return the CPU seconds of one side.
@@ -131,6 +147,8 @@ class Demonstration:
         self._metrics_ports: dict[str, int] = {}
         self._groups: dict[str, tuple[str, ...]] = {}
         self._settled_at = 0.0
+        self._strain = Strain()
+        self._waiting: int | None = None
         self._broker = EmbeddedKafka(
             options.directory / "kafka", port=self._place.ports["kafka"], die_with_parent=True, clock=clock
         )
@@ -179,7 +197,8 @@ class Demonstration:
         if code != 0:
             raise FatalError(f"lienthong topics apply ended with {code}\n{said}")
         for name in PIPELINES:
-            crew.start(name, "hub", ["pipelines", "run", name])
+            if name != _LIMITED or not self._options.has_strain:
+                crew.start(name, "hub", ["pipelines", "run", name])
         for name, arguments, tells_ready in (("ledger", ["ledger", "run"], False), ("gateway", ["gateway"], True)):
             metrics = {"LIENTHONG_METRICS_PORT": str(place.ports[f"{name}-metrics"])}
             crew.start(name, "hub", arguments, metrics, tells_ready=tells_ready)
@@ -190,8 +209,20 @@ class Demonstration:
         if sabotage:
             self._start_saboteur(choose_target(expected))
         ready = crew.await_ready(*(name for name in crew.members if name != "ledger"))
+        if self._options.has_strain:
+            ready |= self._start_limited()
         self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in PIPELINES}
         return settings, scenario, expected
+
+    def _start_limited(self) -> dict[str, dict[str, Any]]:
+        """Tell the portal what it allows, then its pipeline; last of all, so that the window comes soon after."""
+        options = self._options
+        self._strain = Strain.plan(self._clock.now(), options.window_seconds, options.requests_per_second)
+        ask_json(f"{self._place.url('portal')}/_control/behaviour", "PUT", self._strain.behaviour())
+        servers, portal = f"127.0.0.1:{self._place.ports['kafka']}", "saboteur" if options.sabotage else "portal"
+        self._place.write_document(self._place.settings(servers, portal=portal, limits=self._strain.limits()))
+        self._crew.start(_LIMITED, "hub", ["pipelines", "run", _LIMITED])
+        return self._crew.await_ready(_LIMITED)
 
     def _write_week(self) -> tuple[PreparedScenario, Expectation]:
         scenario = prepare(self._options.records, self._options.seed)
@@ -217,9 +248,11 @@ class Demonstration:
         meters, stages = Meters(self._metrics_ports, self._clock), make_stages(expected)
         self._result.stages = stages
         effects = sum(map(len, expected.arrivals.values())) + expected.links
-        weather = Weather(self._place.url("portal"), effects, self._clock)
+        spells = () if self._options.has_strain else SPELLS
+        weather = Weather(self._place.url("portal"), effects, self._clock, spells)
         counters = make_counters(publication.result, store)
-        limit = self._clock.monotonic() + max(_LEAST_SECONDS, self._options.records / _RECORDS_PER_SECOND)
+        patience = max(_LEAST_SECONDS, self._options.records / _RECORDS_PER_SECOND)
+        limit = self._clock.monotonic() + patience + self._strain.seconds_for(2 * effects)
         next_look = self._clock.monotonic()
         with Display(self._console, self._clock, is_shown=self._options.has_progress) as display:
             publication.start()
@@ -229,6 +262,7 @@ class Demonstration:
                     next_look = self._clock.monotonic() + _LOOK_SECONDS
                     self._crew.check()
                     meters.look(stages, counters)
+                    self._note_backlog(stages[_LIMITED])
                     display.show(stages, weather.name)
                     if self._has_settled(publication, meters, view, stages["ledger"]):
                         break
@@ -236,6 +270,10 @@ class Demonstration:
                         raise FatalError(f"not settled in time; lag by pipeline: {meters.lags}")
                 self._pause.wait(_TICK_SECONDS)
         return meters.pages({name: self._place.ports[f"{name}-metrics"] for name in ("gateway", "ledger")})
+
+    def _note_backlog(self, stage: Stage) -> None:
+        if self._waiting is None and self._strain.ends is not None and self._clock.now() >= self._strain.ends:
+            self._waiting = stage.expected - stage.observed
 
     def _has_settled(self, publication: Publication, meters: Meters, view: ClusterView, ledger: Stage) -> bool:
         if publication.result.error is not None:
@@ -265,7 +303,12 @@ class Demonstration:
         platforms = read_platforms(self._place)
         catalogue = TopicCatalogue.installed(names, "development")
         topics = read_topics(view, names, [topic.full_name for topic in catalogue])
-        result.checks = compare(expected, publication.result, topics, platforms)
+        has_strain = self._options.has_strain
+        result.checks = compare(expected, publication.result, topics, platforms, has_weather=not has_strain)
+        if has_strain:
+            counted = ask_json(f"{self._place.url('portal')}/_control/quota")
+            result.drain = measure(self._strain, counted, self._waiting or 0)
+            result.checks += strain_checks(self._strain, counted, result.drain)
         code, said = crew.finish("reconcile")
         _, result.trace = crew.finish("trace")
         ledger = result.stages["ledger"]

@@ -1,5 +1,6 @@
 """Bad weather at the portal: an outage and a storm of "too many requests", in the middle of the run."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +52,14 @@ class Weather:
         portal: Base URL of the simulated portal.
         effects: Effects that the portal will have in all.
         clock: Tells how long a fault lasts.
+        spells: The faults that come, in order.
     """
 
-    def __init__(self, portal: str, effects: int, clock: Clock) -> None:
+    def __init__(self, portal: str, effects: int, clock: Clock, spells: Sequence[Spell] = SPELLS) -> None:
         self._portal = portal
         self._effects = effects
         self._clock = clock
-        self._coming = list(SPELLS)
+        self._coming = list(spells)
         self._now: tuple[Spell, float] | None = None
         #: Names of the faults that were switched on.
         self.seen: list[str] = []

@@ -60,6 +60,7 @@ class QuotaMeter:
         self._busiest = 0
         self._violations = 0
         self._closed_calls = 0
+        self._last: datetime | None = None
 
     def is_over(self, quota: Quota) -> bool:
         """Count one request and tell whether it breaks the quota.
@@ -68,6 +69,7 @@ class QuotaMeter:
             quota: What is allowed now.
         """
         now, wall = self._clock.monotonic(), self._clock.now()
+        self._last = wall
         day = wall.astimezone(VIETNAM).date()
         self._days[day] += 1
         self._seconds[int(wall.timestamp())] += 1
@@ -93,12 +95,13 @@ class QuotaMeter:
         return is_closed
 
     def summary(self) -> dict[str, Any]:
-        """Return counts: requests, the most in one interval, what broke the quota, and requests by second."""
+        """Return how many requests came, the most in one interval, what broke the quota, and requests by second."""
         return {
             "requests": self._seconds.total(),
             "busiest_interval": self._busiest,
             "violations": self._violations,
             "closed_calls": self._closed_calls,
+            "last": self._last.isoformat() if self._last is not None else None,
             "by_day": {day.isoformat(): count for day, count in self._days.items()},
             "by_second": {str(second): count for second, count in sorted(self._seconds.items())},
         }
