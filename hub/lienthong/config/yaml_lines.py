@@ -1,6 +1,5 @@
 """Where in a YAML file a setting is, so that what is wrong is told with file, line and what may stand there."""
 
-import types
 import typing
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -54,7 +53,7 @@ class YamlLines:
             line = f":{mark.line + 1}" if mark else ""
             raise ConfigurationError(f"{self.origin}{line}: no valid YAML") from None
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
 
     def line(self, path: Sequence[str | int]) -> int:
         """Return the line of a setting, from 1; of the nearest setting around it when it is not there.
@@ -136,7 +135,7 @@ def _allowed(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if isinstance(annotation, type):
         if issubclass(annotation, BaseModel):
             yield annotation
         return
