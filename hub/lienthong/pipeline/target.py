@@ -138,7 +138,7 @@ class Target:
         async def attempt(number: int) -> T:
             await self._leave_window()
             try:
-                return await self.circuit.call(lambda: self._measured(replace(context, attempt=number), function, mine))
+                return await self.circuit.call(lambda: self._measured(context, number, function, mine))
             except TargetConfigurationError as error:
                 self._tell_refusal(error)
                 raise TargetUnavailableError(
@@ -151,7 +151,9 @@ class Target:
             result, _ = await self._retrier.run(attempt, attempts)
         return result, mine.made
 
-    async def _measured(self, context: CallContext, function: Callable[[CallContext], Awaitable[T]], call: _Call) -> T:
+    async def _measured(
+        self, context: CallContext, number: int, function: Callable[[CallContext], Awaitable[T]], call: _Call
+    ) -> T:
         # A probe may have waited for its time until the window began.
         await self._leave_window()
         attempt_id = new_attempt_id(uuid.uuid4)
@@ -161,8 +163,12 @@ class Target:
         began = self._clock.monotonic()
         result = "ok"
         try:
-            with vitals.call() as attempt.number, attempting(attempt):
-                return await function(replace(context, attempt_id=attempt_id))
+            with vitals.call() as attempt.number:
+                mine = replace(context, attempt=number, attempt_id=attempt_id)
+                if self._gate is None:
+                    return await function(mine)
+                with attempting(attempt):
+                    return await function(mine)
         except TokenExpiredError as error:
             result = error.code
             call.expired_tokens += 1

@@ -44,7 +44,7 @@ class TestTurns:
             if (answer := answers.pop(0)) is not None:
                 raise answer
 
-        await make_target().call(CONTEXT, function, Attempts())
+        await make_target(door).call(CONTEXT, function, Attempts())
 
         assert len(door.seen) == 4
 
@@ -57,9 +57,9 @@ class TestTurns:
             """Make one request."""
             await turns.wait()
 
-        await make_target().call(CONTEXT, function, Attempts())
-        await make_target().call(CONTEXT, function, Attempts(), is_bulk=True)
-        await make_target(priority="bulk").call(CONTEXT, function, Attempts())
+        await make_target(door).call(CONTEXT, function, Attempts())
+        await make_target(door).call(CONTEXT, function, Attempts(), is_bulk=True)
+        await make_target(door, priority="bulk").call(CONTEXT, function, Attempts())
         await turns.wait()
 
         assert door.seen == [Priority.LIVE, Priority.BULK, Priority.BULK, Priority.LIVE]
@@ -78,7 +78,7 @@ class TestTurns:
             clock.advance(0.2)
             return "done"
 
-        await make_target().call(CONTEXT, function, Attempts())
+        await make_target(Door()).call(CONTEXT, function, Attempts())
 
         labels = {"pipeline": "deliver", "target": "portal"}
         assert metrics.value("lienthong_target_call_seconds_sum", **labels) == pytest.approx(0.2)
