@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 #: Kafka's own order is kept; a name may occur more than once.
 Headers = list[tuple[str, bytes]]
+#: Says which lane a record came in by; :data:`BULK` for back-fill, which gives way to live traffic.
+LANE_HEADER = "lt-lane"
+BULK = b"bulk"
 
 
 class Place(NamedTuple):

@@ -46,10 +46,12 @@ class PublisherSettings(Settings):
     Attributes:
         sources: CloudEvents ``source`` values that belong to it.
         domains: Domains that it may publish.
+        bulk: Whether it may publish back-fill, which gives way to live records.
     """
 
     sources: tuple[str, ...]
     domains: tuple[str, ...]
+    bulk: bool = False
 
 
 class GatewaySettings(Settings):

@@ -4,9 +4,10 @@ import re
 import unicodedata
 
 from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, STANDARD
-from lienthong.record import Headers, Record
+from lienthong.record import LANE_HEADER, Headers, Record
 
 KEY_ID_HEADER = "lt-key-id"
+_OWN = frozenset({"content-type", KEY_ID_HEADER, LANE_HEADER})
 REMOVED = "[removed]"
 _ATTRIBUTE = re.compile(r"ce_([a-z0-9]{1,64})")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -46,13 +47,14 @@ def safe_headers(headers: Headers) -> Headers:
         headers: Headers of any record.
 
     Returns:
-        CloudEvents attributes that the hub carries on, the content type and the encryption key's id, in their order.
+        CloudEvents attributes that the hub carries on, the content type, the encryption key's id and the lane, in their
+        order.
     """
     kept: Headers = []
     for name, raw in headers:
         lowered = name.lower()
         match = _ATTRIBUTE.fullmatch(lowered)
-        if lowered not in {"content-type", KEY_ID_HEADER} and (match is None or match[1] not in STANDARD | EXTENSIONS):
+        if lowered not in _OWN and (match is None or match[1] not in STANDARD | EXTENSIONS):
             continue
         if _is_safe(match[1] if match else lowered, raw):
             kept.append((lowered, raw))

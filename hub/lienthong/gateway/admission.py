@@ -18,6 +18,8 @@ from lienthong.topic_names import TopicNames
 from lienthong.validation import validate
 
 _CARRIED = STANDARD | EXTENSIONS
+#: Last part of the name of an inbound topic for back-fill, whoever sends it.
+BULK_SYSTEM = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ class Caller:
             source == owned or source.startswith(owned if owned.endswith("/") else f"{owned}/")
             for owned in self.publisher.sources
         )
+
+    def check_bulk(self) -> None:
+        """Check that the caller may publish back-fill.
+
+        Raises:
+            ProblemError: 403.
+        """
+        if not self.publisher.bulk:
+            raise ProblemError(
+                Problem("lane_not_allowed", "this system may not publish back-fill; ask the hub's operators for 'bulk'")
+            )
 
     def check_domain(self, domain: str) -> None:
         """Check that the caller may publish a domain.
@@ -95,12 +108,13 @@ class Admission:
         self._recent = RecentEvents(settings.remembered_events)
         self._topics: dict[tuple[str, str], str] = {}
 
-    def admit(self, event: Event, caller: Caller) -> Admitted:
+    def admit(self, event: Event, caller: Caller, *, bulk: bool = False) -> Admitted:
         """Return the record of an event.
 
         Args:
             event: As it was sent.
             caller: Who sent it.
+            bulk: Whether it goes to the bulk lane of its domain.
 
         Raises:
             DecodeError: If an attribute or the data cannot be read.
@@ -136,7 +150,9 @@ class Admission:
             raise ProblemError(
                 Problem("id_conflict", "this source used this id for another body before; give a new event a new id")
             )
-        return Admitted(event, OutgoingRecord(self._topic(spec.domain, caller.system), key, value, headers))
+        return Admitted(
+            event, OutgoingRecord(self._topic(spec.domain, BULK_SYSTEM if bulk else caller.system), key, value, headers)
+        )
 
     def release(self, admitted: Admitted) -> None:
         """Forget an event that was not written, so that it may be sent again corrected.

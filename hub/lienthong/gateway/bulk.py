@@ -43,12 +43,21 @@ class BulkStream:
         sender: Writes to Kafka.
         settings: Limits.
         metrics: Counts events.
+        bulk: Whether the lines go to the bulk lane.
     """
 
     def __init__(
-        self, caller: Caller, admission: Admission, sender: Sender, settings: GatewaySettings, metrics: Metrics
+        self,
+        caller: Caller,
+        admission: Admission,
+        sender: Sender,
+        settings: GatewaySettings,
+        metrics: Metrics,
+        *,
+        bulk: bool = False,
     ) -> None:
         self._caller = caller
+        self._bulk = bulk
         self._admission = admission
         self._sender = sender
         self._metrics = metrics
@@ -144,7 +153,7 @@ class BulkStream:
         try:
             event = from_json(line)
             event_id = event.id
-            admitted = self._admission.admit(event, self._caller)
+            admitted = self._admission.admit(event, self._caller, bulk=self._bulk)
         except (LienthongError, ProblemError) as error:
             await self._reject(answer, self._line, event_id, problem_from(error))
             return

@@ -47,6 +47,7 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "scope_missing": ProblemSpec(403, "Mã truy cập không có quyền này / Scope missing"),
     "publisher_unknown": ProblemSpec(403, "Hệ thống chưa được đăng ký / System not registered"),
     "domain_not_allowed": ProblemSpec(403, "Hệ thống không được gửi loại dữ liệu này / Domain not allowed"),
+    "lane_not_allowed": ProblemSpec(403, "Hệ thống không được gửi dữ liệu nạp bù / Back-fill not allowed"),
     "source_not_owned": ProblemSpec(403, "Nguồn dữ liệu không thuộc hệ thống này / Source not owned"),
     "not_found": ProblemSpec(404, "Không tìm thấy / Not found"),
     "event_not_found": ProblemSpec(404, "Chưa có kết quả cho sự kiện này / No receipt of this event"),

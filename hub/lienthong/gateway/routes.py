@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
@@ -33,6 +34,8 @@ _PUBLISH = (
     *_COMMON,
     "malformed",
     "domain_not_allowed",
+    "lane_not_allowed",
+    "invalid_request",
     "source_not_owned",
     "request_timeout",
     "id_conflict",
@@ -51,10 +54,19 @@ _BULK = (
     "unsupported_media_type",
     "too_many_waiting",
     "broker_unavailable",
+    "lane_not_allowed",
+    "invalid_request",
 )
 _BUSY = Problem(
     "too_many_waiting", "too many requests wait for Kafka; send again later", retry_after_seconds=RETRY_AFTER_SECONDS
 )
+
+
+class Lane(StrEnum):
+    """How urgent what is published is."""
+
+    LIVE = "live"
+    BULK = "bulk"
 
 
 class GatewayRoutes:
@@ -130,34 +142,37 @@ class GatewayRoutes:
         )
         return router
 
-    async def publish(self, request: Request) -> Response:
+    async def publish(self, request: Request, lane: Lane = Lane.LIVE) -> Response:
         """Write one CloudEvent (binary or structured mode) or a batch to Kafka.
 
         202 means that all in-sync replicas have acknowledged at least one event; each has its own result.
         Sending an event again with the same id is safe.
+        Back-fill goes to the lane `bulk`, which gives way to live events.
         """
-        caller = await self._caller(request)
+        caller = await self._caller(request, lane)
         mode = mode_of(request.headers)
         if self._sender.is_busy:
             raise ProblemError(_BUSY)
         if mode is Mode.BATCH:
             body = await read_body(request, self._settings.max_batch_bytes)
-            return await self._publish_batch(caller, body)
+            return await self._publish_batch(caller, body, lane)
         body = await read_body(request, self._settings.max_event_bytes)
-        return await self._publish_one(caller, request, mode, body)
+        return await self._publish_one(caller, request, mode, body, lane)
 
-    async def publish_bulk(self, request: Request) -> Response:
+    async def publish_bulk(self, request: Request, lane: Lane = Lane.LIVE) -> Response:
         """Write a stream of structured-mode CloudEvents, one a line, of any length, to Kafka.
 
         The status comes after the first acknowledged line, then one line for each rejected line, then the summary.
         No summary means that the stream is incomplete; sending it again is safe.
+        Back-fill goes to the lane `bulk`, which gives way to live events.
         """
-        caller = await self._caller(request)
+        caller = await self._caller(request, lane)
         if check_encoding(request.headers) not in NDJSON_TYPES:
             raise ProblemError(Problem("unsupported_media_type", "send application/x-ndjson, one event a line"))
         if self._bulk_streams >= self._settings.max_bulk_streams:
             raise ProblemError(_BUSY, {"Connection": "close"})
-        stream = BulkStream(caller, self._admission, self._sender, self._settings, self._metrics)
+        is_bulk = lane is Lane.BULK
+        stream = BulkStream(caller, self._admission, self._sender, self._settings, self._metrics, bulk=is_bulk)
         return _CountedBulk(stream, self)
 
     async def find_receipts(self, request: Request, event_id: str, source: str | None = None) -> ReceiptsAnswer:
@@ -192,13 +207,16 @@ class GatewayRoutes:
         """
         self._bulk_streams += by
 
-    async def _caller(self, request: Request) -> Caller:
-        return await self._authenticator.authenticate(request.headers.get("authorization"))
+    async def _caller(self, request: Request, lane: Lane = Lane.LIVE) -> Caller:
+        caller = await self._authenticator.authenticate(request.headers.get("authorization"))
+        if lane is Lane.BULK:
+            caller.check_bulk()
+        return caller
 
-    async def _publish_one(self, caller: Caller, request: Request, mode: Mode, body: bytes) -> Response:
+    async def _publish_one(self, caller: Caller, request: Request, mode: Mode, body: bytes, lane: Lane) -> Response:
         try:
             event = binary_event(request.headers, body) if mode is Mode.BINARY else from_json(body)
-            admitted = self._admission.admit(event, caller)
+            admitted = self._admission.admit(event, caller, bulk=lane is Lane.BULK)
         except (LienthongError, ProblemError) as error:
             return self._refuse(caller, problem_from(error))
         (failure,) = await self._write([admitted])
@@ -215,7 +233,7 @@ class GatewayRoutes:
         _logger.info("event_rejected", system=caller.system, problem=problem.code)
         return respond(problem)
 
-    async def _publish_batch(self, caller: Caller, body: bytes) -> Response:
+    async def _publish_batch(self, caller: Caller, body: bytes, lane: Lane) -> Response:
         try:
             documents_ = batch_documents(body)
         except LienthongError as error:
@@ -227,7 +245,7 @@ class GatewayRoutes:
             event: Event | None = None
             try:
                 event = from_document(document)
-                admitted.append((index, self._admission.admit(event, caller)))
+                admitted.append((index, self._admission.admit(event, caller, bulk=lane is Lane.BULK)))
                 results.append(None)
             except (LienthongError, ProblemError) as error:
                 problems.append(problem_from(error))

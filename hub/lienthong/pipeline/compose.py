@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from lienthong.config.loader import describe
 from lienthong.config.models import HubSettings
 from lienthong.connector import ConnectorContext, ConnectorKind, ConnectorSpec, Effect
 from lienthong.errors import ConfigurationError
+from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.producer import AcknowledgedProducer
-from lienthong.kafka.settings import PIPELINE_OVERRIDES
+from lienthong.kafka.settings import PIPELINE_OVERRIDES, client_configuration
 from lienthong.keys import FileKeyProvider
 from lienthong.limits.gate import Gate, Gates
 from lienthong.limits.policy import TargetLimits, load_limits
@@ -23,7 +25,8 @@ from lienthong.limits.store import LeaseStore, MemoryStore, new_worker_name
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
 from lienthong.pipeline.attempt import Turns
-from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline
+from lienthong.pipeline.bulk_lane import BulkLane, Pace, readers_of, waiting_records
+from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline, load_pipelines
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.forward import Forward
@@ -38,7 +41,7 @@ from lienthong.pipeline.verify import Verify
 from lienthong.plugins import load_one
 from lienthong.pseudonym import Pseudonymizer
 from lienthong.registry.schemas import SchemaRegistry
-from lienthong.registry.topics import TopicCatalogue
+from lienthong.registry.topics import TopicCatalogue, is_source
 from lienthong.rest.client import ClientFactory
 
 #: Key in a connector's configuration that is the hub's, not the connector's.
@@ -72,8 +75,11 @@ def build_engine(
     step = pipeline.definition.forward
     if step is not None:
         pure = _pure_step(settings, pipeline, step, catalogue, clock)
+        if pipeline.definition.policy.priority == "bulk":
+            pure = BulkLane(pure, pipeline.names.of_pipeline("deadletters", pipeline.name))
         replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics)
-        return PureEngine(pipeline, pure, producer, clock, metrics, replay)
+        pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
+        return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace)
     return _remote(settings, pipeline, catalogue, producer, clock, metrics)
 
 
@@ -236,6 +242,24 @@ def _pure_step(
         pseudonymizer(settings),
         {topic.full_name: topic.max_message_bytes for topic in catalogue},
     )
+
+
+def _pace(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    step: ForwardStep,
+    catalogue: TopicCatalogue,
+    clock: Clock,
+    metrics: Metrics,
+) -> Pace | None:
+    most = pipeline.definition.policy.max_downstream_records
+    if most is None:
+        return None
+    pattern = step.topic.replace("{domain}", "*")
+    topics = [topic.full_name for topic in catalogue if is_source(topic.name, pattern)]
+    groups = readers_of(topics, load_pipelines(pipeline.names, settings.environment, catalogue).values())
+    view = ClusterView(client_configuration(settings.kafka, f"{pipeline.group}-pace"))
+    return Pace(partial(waiting_records, view, groups, topics), most, clock, metrics.vitals)
 
 
 def record_codec(settings: HubSettings, catalogue: TopicCatalogue, topic: str, clock: Clock) -> RecordCodec | None:

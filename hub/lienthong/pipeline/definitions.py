@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib.resources import files
 from types import ModuleType
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from lienthong.config.yaml_lines import YamlLines, explain
 from lienthong.delivery.policy import CircuitPolicy, ErrorPolicy, RetryPolicy
 from lienthong.errors import ConfigurationError, NamingError
 from lienthong.plugins import load_all
-from lienthong.registry.topics import GROUP, PIPELINES_FOLDER, TopicCatalogue
+from lienthong.registry.topics import GROUP, PIPELINES_FOLDER, TopicCatalogue, is_source
 from lienthong.topic_names import TopicNames, check_part
 
 
@@ -82,6 +81,8 @@ class PipelinePolicy(Settings):
         max_unsettled: Records that are read and not settled, at which reading pauses.
         window_records: Settled records that one unsettled record may hold back before its key is parked.
         priority: ``live``; ``bulk`` gets what live traffic leaves of the target's limits.
+        max_downstream_records: Records that may wait for those who read the topic that is written; more is not taken
+            in meanwhile. Unset for any number.
         retry: When the same call is made again.
         circuit: When calls to a failing target stop.
         errors: What becomes of a record that failed for good.
@@ -91,6 +92,7 @@ class PipelinePolicy(Settings):
     max_unsettled: int = Field(default=20_000, ge=100)
     window_records: int = Field(default=100_000, ge=100)
     priority: Literal["live", "bulk"] = "live"
+    max_downstream_records: int | None = Field(default=None, ge=1)
     retry: RetryPolicy = RetryPolicy()
     circuit: CircuitPolicy = CircuitPolicy()
     errors: ErrorPolicy = ErrorPolicy()
@@ -102,7 +104,7 @@ class PipelineDefinition(Settings):
     Attributes:
         name: Also the name of its consumer group and of its own topics.
         description: What it is for.
-        sources: Catalogue names of topics; ``*`` stands for any one part.
+        sources: Catalogue names of topics; ``*`` stands for any one part but ``bulk``.
         types: Record types that it works on; others are filtered. Empty for all.
         order: ``key`` keeps the order of each key; ``none`` keeps none.
         forward: The step of a pure pipeline.
@@ -246,7 +248,7 @@ def resolve(definition: PipelineDefinition, known: Iterable[str], names: TopicNa
     available = list(known)
     topics: list[str] = []
     for pattern in definition.sources:
-        matching = [name for name in available if fnmatchcase(name, pattern)]
+        matching = [name for name in available if is_source(name, pattern)]
         if not matching:
             raise ConfigurationError(f"the source {pattern} of the pipeline {definition.name} is in no topic catalogue")
         topics += [names.full(name) for name in matching if names.full(name) not in topics]
@@ -262,11 +264,11 @@ def lint(definition: PipelineDefinition, topics: Mapping[str, Any], connectors: 
         connectors: Names of the installed connectors.
     """
     problems = []
-    matching = {name for pattern in definition.sources for name in topics if fnmatchcase(name, pattern)}
+    matching = {name for pattern in definition.sources for name in topics if is_source(name, pattern)}
     problems += [
         f"source {pattern}: no such topic in the catalogue"
         for pattern in definition.sources
-        if not any(fnmatchcase(name, pattern) for name in topics)
+        if not any(is_source(name, pattern) for name in topics)
     ]
     if definition.mode == "remote" and definition.order == "key" and len(matching) > 1:
         problems.append("order: key with more than one source topic cannot be kept; use one topic or order: none")

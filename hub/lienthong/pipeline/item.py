@@ -9,15 +9,11 @@ from lienthong.envelope import Event, from_kafka
 from lienthong.errors import RecordError
 from lienthong.outcome import Outcome
 from lienthong.pipeline.key_state import KeyState
-from lienthong.record import OutgoingRecord, Record
+from lienthong.record import BULK, LANE_HEADER, OutgoingRecord, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.schema import SchemaSpec
 from lienthong.transport.assignment import Assignment
 from lienthong.validation import validate
-
-#: Says which lane a record came in by; ``bulk`` for back-fill, which gives way to live traffic.
-LANE_HEADER = "lt-lane"
-_BULK = b"bulk"
 
 
 @dataclass(slots=True)
@@ -54,7 +50,7 @@ class Item:
     @property
     def is_bulk(self) -> bool:
         """Whether the record is back-fill."""
-        return self.record.header(LANE_HEADER) == _BULK
+        return self.record.header(LANE_HEADER) == BULK
 
     def decoded(self) -> tuple[Event, SchemaSpec, BaseModel]:
         """Return event, schema and data.

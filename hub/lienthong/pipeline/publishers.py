@@ -44,7 +44,7 @@ class Publishers:
     def _may(self, topic: str, source: str) -> bool:
         system = self._names.bare(topic).split(".")[-1]
         if system == "bulk":
-            return any(_owns(publisher, source) for publisher in self._settings.values())
+            return any(publisher.bulk and _owns(publisher, source) for publisher in self._settings.values())
         publisher = self._settings.get(system)
         return publisher is not None and _owns(publisher, source)
 

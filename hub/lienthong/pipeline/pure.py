@@ -29,6 +29,22 @@ class PureStep(Protocol):
         ...
 
 
+class SlicePace(Protocol):
+    """Decides when a slice may go on."""
+
+    async def admit(self, item: Slice) -> bool:
+        """Wait; return whether the slice may go on.
+
+        Args:
+            item: The slice.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Let nothing through any more."""
+        ...
+
+
 class PureEngine:
     """Runs a pure step on slices.
 
@@ -39,6 +55,7 @@ class PureEngine:
         clock: Where to read the time.
         metrics: What operators see.
         replay: Carries out what operators decide on dead letters; None for nobody.
+        pace: Lets slices through; None lets all through at once.
 
     Delivery:
         Records are written in the order of their partition. A slice is settled when Kafka has acknowledged all of its
@@ -54,10 +71,12 @@ class PureEngine:
         clock: Clock,
         metrics: Metrics,
         replay: PureReplay | None = None,
+        pace: SlicePace | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._replay = replay
+        self._pace = pace
         self._replaying: asyncio.Task[None] | None = None
         self._step = step
         self._producer = producer
@@ -92,6 +111,8 @@ class PureEngine:
         """
         if self._error is not None:
             raise self._error
+        if self._pace is not None and not await self._pace.admit(item):
+            return
         if item.assignment.is_leaving or not await confirmed(item.assignment):
             return
         work = self._step.process(item)
@@ -150,6 +171,8 @@ class PureEngine:
         Returns:
             Whether all were settled in time.
         """
+        if self._pace is not None:
+            self._pace.stop()
         if not self._open:
             return True
         _, left = await asyncio.wait(list(self._open), timeout=timeout_seconds)

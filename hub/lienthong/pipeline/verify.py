@@ -18,7 +18,7 @@ from lienthong.pipeline.item import Handled, Item
 from lienthong.pipeline.key_state import KeyState, mark_of
 from lienthong.pipeline.step import ReviewRequired, ScopeBlocked, call_context
 from lienthong.pipeline.target import Target
-from lienthong.record import OutgoingRecord
+from lienthong.record import BULK, LANE_HEADER, OutgoingRecord
 from lienthong.schema import LookupBinding, dataschema
 
 
@@ -196,6 +196,8 @@ class Verify:
         }
         body = binding.result(data, answer).model_dump_json().encode()
         headers, value = to_kafka(Event(attributes, body))
+        if item.is_bulk:
+            headers.append((LANE_HEADER, BULK))
         return OutgoingRecord(self._topic, item.record.key, value, headers)
 
     def _hash(self, fingerprint: bytes) -> str:

@@ -246,12 +246,23 @@ def _profile(documents: Mapping[str, CatalogueDocument], environment: str) -> Pr
     return next(iter(offered.values()))
 
 
+def is_source(name: str, pattern: str) -> bool:
+    """Return whether a pipeline that declares a pattern reads a topic.
+
+    Args:
+        name: Catalogue name of the topic.
+        pattern: Catalogue name; ``*`` stands for any part but ``bulk``, because back-fill never holds up live intake.
+    """
+    is_bulk_lane = name.startswith("inbound.") and name.endswith(".bulk")
+    return fnmatchcase(name, pattern) and (not is_bulk_lane or pattern.endswith(".bulk"))
+
+
 def _sources(pipeline: PipelineSources, topics: Mapping[str, Topic]) -> tuple[Topic, ...]:
-    missing = [pattern for pattern in pipeline.sources if not any(fnmatchcase(name, pattern) for name in topics)]
+    missing = [pattern for pattern in pipeline.sources if not any(is_source(name, pattern) for name in topics)]
     if missing:
         raise CatalogError(f"pipeline {pipeline.name!r} reads {', '.join(missing)}, which no catalogue declares")
     return tuple(
-        topic for name, topic in topics.items() if any(fnmatchcase(name, pattern) for pattern in pipeline.sources)
+        topic for name, topic in topics.items() if any(is_source(name, pattern) for pattern in pipeline.sources)
     )
 
 

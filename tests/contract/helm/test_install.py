@@ -116,7 +116,7 @@ def test_install_upgrade_and_uninstall(installer, cluster, namespace):
     """A hub comes, grows and goes again, and nothing of it is left."""
     installed = installer("install", "hub", _CHART, "--values", _PRODUCTION, *_PLAIN, "--no-hooks")
     assert installed.returncode == 0, installed.stderr
-    expected = {"intake": 3, "verify-dossier": 2, "deliver-dossier": 3, "link-verification": 1} | {
+    expected = {"intake": 3, "intake-bulk": 1, "verify-dossier": 2, "deliver-dossier": 3, "link-verification": 1} | {
         "gateway": 3,
         "ledger": 1,
     }

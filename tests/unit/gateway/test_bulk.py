@@ -302,3 +302,46 @@ async def add_many(answer: BulkAnswer, line: bytes, number: int) -> None:
     """
     for _ in range(number):
         await answer.add(line)
+
+
+def _allow_bulk(gateway: Any) -> None:
+    one_stop = gateway.settings.gateway.publishers["one-stop"].model_copy(update={"bulk": True})
+    gateway.limit(publishers={**gateway.settings.gateway.publishers, "one-stop": one_stop})
+
+
+async def test_back_fill_goes_to_the_bulk_lane_of_its_domain(gateway: Any, event: Make) -> None:
+    """What gives way to live events is in a topic of its own, whoever sends it and in whichever form."""
+    _allow_bulk(gateway)
+
+    stream = await gateway.bulk(body_of(event(id="a")), "/v1/events:bulk?lane=bulk")
+    single = await gateway.client.post(
+        "/v1/events?lane=bulk",
+        content=orjson.dumps(event(id="b")),
+        headers={"content-type": "application/cloudevents+json"},
+    )
+    batch = await gateway.client.post(
+        "/v1/events?lane=bulk",
+        content=orjson.dumps([event(id="c")]),
+        headers={"content-type": "application/cloudevents-batch+json"},
+    )
+    live = await gateway.bulk(body_of(event(id="d")), "/v1/events:bulk?lane=live")
+
+    assert [answer.status_code for answer in (stream, single, batch, live)] == [200, 202, 202, 200]
+    topics = [record.topic for record in gateway.producer.records]
+    assert topics == ["hue.inbound.case.bulk"] * 3 + ["hue.inbound.case.one-stop"]
+
+
+@pytest.mark.parametrize("path", ["/v1/events:bulk?lane=bulk", "/v1/events?lane=bulk"])
+async def test_a_system_without_leave_sends_no_back_fill(gateway: Any, event: Make, path: str) -> None:
+    """The lane is given by the operators, so that nobody fills it by mistake."""
+    answer = await gateway.bulk(body_of(event()), path)
+
+    assert (answer.status_code, answer.json()["type"]) == (403, NAME + "lane_not_allowed")
+    assert gateway.producer.records == []
+
+
+async def test_an_unknown_lane_is_refused(gateway: Any, event: Make) -> None:
+    """A misspelt lane must not silently be the live one."""
+    answer = await gateway.bulk(body_of(event()), "/v1/events:bulk?lane=slow")
+
+    assert (answer.status_code, answer.json()["type"]) == (422, NAME + "invalid_request")

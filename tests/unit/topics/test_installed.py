@@ -33,7 +33,7 @@ def test_shipped_catalogue_has_every_topic_that_the_hub_writes():
     needed |= {
         names.of_pipeline(kind, pipeline)
         for kind in ("parked", "deadletters", "replay", "state")
-        for pipeline in ("intake", "verify-dossier", "link-verification", "deliver-dossier")
+        for pipeline in ("intake", "intake-bulk", "verify-dossier", "link-verification", "deliver-dossier")
     }
 
     assert set() == needed - {topic.full_name for topic in catalogue}
