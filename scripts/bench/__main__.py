@@ -3,11 +3,13 @@
 import argparse
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import delivery, hot_key, intake, recovery
+from scripts.bench import delivery, hot_key, intake, memory, recovery, scaling
+from scripts.bench.harness import SideError
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
 
@@ -18,6 +20,8 @@ SUITES: Mapping[str, Suite] = {
     "delivery": delivery.delivery,
     "hot-key": hot_key.hot_key,
     "recovery": recovery.recovery,
+    "memory": memory.memory,
+    "scaling": scaling.scaling,
 }
 
 
@@ -33,6 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[Row] = []
     tables: list[Table] = []
+    failed: list[str] = []
     with (
         tempfile.TemporaryDirectory(prefix="lienthong-bench-") as folder,
         EmbeddedKafka(Path(folder) / "kafka", heap_megabytes=512, die_with_parent=True) as broker,
@@ -46,10 +51,20 @@ def main() -> None:
             arguments.camel_intake,
         )
         for name in arguments.only or SUITES:
-            more_rows, more_tables = SUITES[name](options)
+            began = time.monotonic()
+            try:
+                more_rows, more_tables = SUITES[name](options)
+            except (SideError, TimeoutError) as error:
+                failed.append(name)
+                print(f"{name} could not be measured: {error}", file=sys.stderr, flush=True)
+                continue
             rows += more_rows
             tables += more_tables
-    sys.exit(0 if publish(rows, tables, arguments.output) else 1)
+            print(f"{name} took {time.monotonic() - began:.0f} s", flush=True)
+    is_reached = publish(rows, tables, arguments.output)
+    if failed:
+        print(f"not measured: {', '.join(failed)}", file=sys.stderr)
+    sys.exit(0 if is_reached and not failed else 1)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,7 @@ class Flow:
             "enable.auto.commit": False,
             "fetch.wait.max.ms": 20,
             "reconnect.backoff.max.ms": 100,
+            "log_level": 2,
         }
         consumer = Consumer(settings)
         consumer.subscribe([self._place.topic("records.dossier")])

@@ -132,7 +132,6 @@ def _repeated_calls(options: Options, number: int) -> tuple[float, float]:
         job = replace(
             _intake(place, options.folder),
             pipeline="delivery",
-            topic=place.topic("inbound.dossier.one-stop"),
             target_url=target.url,
         )
         with Crew(job) as crew:
@@ -154,4 +153,5 @@ def _rate(target: TargetClient) -> float:
 
 
 def _intake(place: Place, folder: Path) -> Job:
-    return Job(place.bootstrap_servers, place.province, "intake", str(folder), "", f"crash-{uuid.uuid4()}")
+    topic = place.topic("inbound.dossier.one-stop")
+    return Job(place.bootstrap_servers, place.province, "intake", str(folder), "", f"crash-{uuid.uuid4()}", topic)

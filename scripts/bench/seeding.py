@@ -5,7 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from itertools import count, cycle, islice
+from itertools import cycle, islice
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -105,13 +105,12 @@ def write(place: Place, topic: str, records: Iterator[Content], compression: str
         compression: As librdkafka names it.
     """
     producer = Producer(seed_configuration(place, compression))
-    first = uuid.uuid4().int
-    numbers = count()
-    for number, (key, value, headers) in zip(numbers, records, strict=False):
-        event_id = str(uuid.UUID(int=(first + number) % (1 << 128)))
+    prefix = uuid.uuid4().hex.encode()
+    for number, (key, value, headers) in enumerate(records):
+        event_id = ("ce_id", b"%b-%d" % (prefix, number))
         while True:
             try:
-                producer.produce(topic, value=value, key=key, headers=[*headers, ("ce_id", event_id.encode())])
+                producer.produce(topic, value=value, key=key, headers=[*headers, event_id])
             except BufferError:
                 producer.poll(0.05)
             else:
@@ -129,4 +128,4 @@ def seed_configuration(place: Place, compression: str = "none") -> dict[str, obj
         compression: As librdkafka names it.
     """
     settings = KafkaSettings(bootstrap_servers=place.bootstrap_servers)
-    return {**producer_configuration(settings, "bench-seed"), "compression.type": compression}
+    return {**producer_configuration(settings, "bench-seed"), "compression.type": compression, "log_level": 2}

@@ -37,7 +37,7 @@ def main() -> None:
             kafka=KafkaSettings(bootstrap_servers=subject.bootstrap_servers),
         )
         pipeline = load_pipelines(TopicNames(subject.province), settings.environment)["intake"]
-        worker.run(settings, replace(pipeline, group=subject.group))
+        worker.run(settings, replace(pipeline, group=subject.group, topics=(subject.source,)))
 
 
 def resident_kilobytes() -> int:

@@ -1,6 +1,7 @@
 """What every side shares: topics, schema, and how it reports."""
 
 import json
+import os
 import resource
 import sys
 import time
@@ -9,6 +10,9 @@ from typing import Any
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong_schemas import SCHEMAS
+
+#: Names another source than the province's first.
+TOPIC_VARIABLE = "BENCH_TOPIC"
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Subject:
     @property
     def source(self) -> str:
         """Topic that is read."""
-        return f"{self.province}.inbound.dossier.one-stop"
+        return os.environ.get(TOPIC_VARIABLE) or f"{self.province}.inbound.dossier.one-stop"
 
     @property
     def target(self) -> str:

@@ -25,7 +25,7 @@ class Job:
         folder: State of the hub and the ready file.
         name: Of the worker, for its ready file.
         group: Consumer group.
-        topic: Full name of the source of a delivery; empty for the pipeline's own.
+        topic: Full name of the one source.
         target_url: Of the target.
         policy: Differences from the default policy of a delivery.
     """
@@ -36,7 +36,7 @@ class Job:
     folder: str
     name: str
     group: str
-    topic: str = ""
+    topic: str
     target_url: str = ""
     policy: dict[str, Any] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ def main() -> None:
         run(settings, delivery_pipeline(settings, job.group, job.topic, **job.policy), job.ready_file)
         return
     declared = load_pipelines(TopicNames(job.province), settings.environment)[job.pipeline]
-    worker.run(settings, replace(declared, group=job.group), job.ready_file)
+    worker.run(settings, replace(declared, group=job.group, topics=(job.topic,)), job.ready_file)
 
 
 if __name__ == "__main__":
