@@ -1,6 +1,6 @@
 """``lienthong dlq``: operators see what was set aside, and put it back or give it up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from lienthong.cli.dead_letter_view import document, print_json, print_table, te
 from lienthong.cli.topic_access import read_spans, read_topics, send
 from lienthong.config.loader import load
 from lienthong.config.models import HubSettings
-from lienthong.errors import ConfigurationError, LienthongError
+from lienthong.errors import ConfigurationError, LienthongError, TopicDriftError
 
 if TYPE_CHECKING:
     from lienthong.delivery.command import Action
@@ -64,10 +64,9 @@ def list_letters(
     selection = replace(_selected(**by), is_open_only=not is_all)
     found: list[tuple[str, StoredLetter]] = []
     unreadable = 0
-    for name in _pipelines(pipeline):
-        desk = _desk(settings, name)
+    for desk in _desks(settings, pipeline):
         unreadable += desk.unreadable
-        found += [(name, stored) for stored in desk.select(selection)]
+        found += [(desk.pipeline, stored) for stored in desk.select(selection)]
     if unreadable:
         click.echo(f"{unreadable} record(s) of these topics cannot be read", err=True)
     shown = [document(name, stored) for name, stored in found[:limit]]
@@ -159,7 +158,7 @@ def _decide(
     **by: str,
 ) -> None:
     from lienthong.delivery.command import Action
-    from lienthong.delivery.dead_letter_desk import check
+    from lienthong.delivery.dead_letter_desk import check, in_portions
 
     check(actor=actor, reason=reason)
     if not is_all and not any(by.values()):
@@ -173,23 +172,25 @@ def _decide(
         if stored not in found:
             click.echo(f"skipped {stored.letter.id}: {stored.state.value} already", err=True)
     chosen = found[:limit]
-    values = _values(settings, desk, chosen) if action is Action.REPLAY else {}
-    records, refused = [], 0
-    for stored in chosen:
-        try:
-            value = values.get((stored.partition, stored.offset))
-            command = desk.command(stored, action, value, actor=actor, reason=reason)
-            records.append(desk.outgoing(command))
-        except LienthongError as error:
-            refused += 1
-            click.echo(f"skipped {stored.letter.id}: {error}", err=True)
-            continue
-        topic, partition, offset = stored.origin
-        click.echo(f"{'would ' if dry_run else ''}{action.value} {stored.letter.id} {topic}[{partition}]@{offset}")
-    if not dry_run and records:
-        send(settings, _CLIENT_ID, records)
+    written = refused = 0
+    for part in in_portions(chosen):
+        records = []
+        values = _values(settings, desk, part) if action is Action.REPLAY else {}
+        for stored in part:
+            try:
+                value = values.get((stored.partition, stored.offset))
+                records.append(desk.outgoing(desk.command(stored, action, value, actor=actor, reason=reason)))
+            except LienthongError as error:
+                refused += 1
+                click.echo(f"skipped {stored.letter.id}: {error}", err=True)
+                continue
+            topic, partition, offset = stored.origin
+            click.echo(f"{'would ' if dry_run else ''}{action.value} {stored.letter.id} {topic}[{partition}]@{offset}")
+        if not dry_run and records:
+            send(settings, _CLIENT_ID, records)
+        written += len(records)
     verb = "would be written" if dry_run else "written"
-    click.echo(f"{len(records)} command(s) {verb} for {pipeline}; its worker carries them out")
+    click.echo(f"{written} command(s) {verb} for {pipeline}; its worker carries them out")
     tell_rest(len(found), len(chosen), "no open dead letter of this selection")
     if refused:
         raise click.exceptions.Exit(1)
@@ -198,11 +199,7 @@ def _decide(
 def _one(settings: HubSettings, pipeline: str, identifier: str) -> "tuple[DeadLetterDesk, StoredLetter]":
     from lienthong.delivery.dead_letter_selection import Selection
 
-    found = [
-        (desk, stored)
-        for desk in (_desk(settings, name) for name in _pipelines(pipeline))
-        for stored in desk.select(Selection(id=identifier))
-    ]
+    found = [(desk, stored) for desk in _desks(settings, pipeline) for stored in desk.select(Selection(id=identifier))]
     if len({stored.letter.id for _, stored in found}) != 1:
         raise LienthongError(
             f"{'no' if not found else 'more than one'} dead letter has an id that begins so; see `lienthong dlq list`"
@@ -254,6 +251,17 @@ def _values(
     if wanted - found.keys():
         raise LienthongError("a dead letter expired while it was being read; list them again")
     return found
+
+
+def _desks(settings: HubSettings, pipeline: str) -> "Iterator[DeadLetterDesk]":
+    for name in _pipelines(pipeline):
+        try:
+            yield _desk(settings, name)
+        except TopicDriftError as error:
+            # Not every installed pipeline is in use everywhere; one that was named must be.
+            if pipeline:
+                raise
+            click.echo(f"left out {name}: {error}", err=True)
 
 
 def _desk(settings: HubSettings, pipeline: str) -> "DeadLetterDesk":

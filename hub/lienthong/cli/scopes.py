@@ -8,7 +8,7 @@ import click
 from lienthong.cli.topic_access import read_topics, send
 from lienthong.config.loader import load
 from lienthong.config.models import HubSettings
-from lienthong.errors import ConfigurationError
+from lienthong.errors import ConfigurationError, TopicDriftError
 
 if TYPE_CHECKING:
     from lienthong.delivery.scope_desk import ScopeDesk
@@ -114,7 +114,11 @@ def _desk(settings: HubSettings, pipelines: list[str]) -> "ScopeDesk":
     names = TopicNames(settings.province)
     desk = ScopeDesk(names, SystemClock())
     for pipeline in pipelines:
-        desk.add(pipeline, read_topics(settings, _CLIENT_ID, names.of_pipeline("parked", pipeline)))
+        try:
+            desk.add(pipeline, read_topics(settings, _CLIENT_ID, names.of_pipeline("parked", pipeline)))
+        except TopicDriftError as error:
+            # Not every installed pipeline is in use everywhere.
+            click.echo(f"left out {pipeline}: {error}", err=True)
     return desk
 
 

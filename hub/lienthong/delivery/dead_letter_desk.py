@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from lienthong.topic_names import TopicNames
 _OPERATION = "dead_letter.show"
 #: What Kafka adds to one record, with room to spare.
 _FRAMING_BYTES = 512
+_PORTION_BYTES = 64 * 1_048_576
 
 
 _STATES = {Action.REPLAY: LetterState.REPLAYED, Action.DISCARD: LetterState.DISCARDED}
@@ -201,6 +202,25 @@ class DeadLetterDesk:
         if answer is None or answer[0] < stored.offset:
             return stored
         return replace(stored, state=_STATES[answer[1]])
+
+
+def in_portions(letters: Sequence[StoredLetter], max_bytes: int = _PORTION_BYTES) -> Iterator[list[StoredLetter]]:
+    """Yield dead letters in their order, so many at once that their values fit into memory.
+
+    Args:
+        letters: In the order in which they are to be decided on.
+        max_bytes: Of values in one portion; a larger one is a portion alone.
+    """
+    portion: list[StoredLetter] = []
+    total = 0
+    for stored in letters:
+        if portion and total + stored.letter.value_bytes > max_bytes:
+            yield portion
+            portion, total = [], 0
+        portion.append(stored)
+        total += stored.letter.value_bytes
+    if portion:
+        yield portion
 
 
 def wanted_values(letters: Sequence[StoredLetter]) -> Mapping[int, tuple[int, int]]:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from lienthong import access_log
 from lienthong.cli.main import root
 from lienthong.clock import SystemClock
 from lienthong.config.models import KafkaSettings
@@ -151,5 +152,5 @@ def test_a_value_is_shown_only_after_the_access_log_knows(desk):
     assert desk.read(desk.names.access_log) == []
     look = ("show", identifier, "--with-value", "--actor", "operator-3", "--purpose", "mend", "--legal-basis", "law")
     assert "secret-1" in desk.run(*look).stdout
-    entries = [orjson.loads(record.value) for record in desk.read(desk.names.access_log)]
-    assert [each["phase"] for each in entries] == ["intent", "result"]
+    entries = [access_log.decode(record.value) for record in desk.read(desk.names.access_log)]
+    assert [(each.phase.value, each.purpose) for each in entries] == [("intent", "mend"), ("result", "mend")]
