@@ -18,12 +18,16 @@ class Interrupted(Exception):  # noqa: N818 - a signal, not an error
 class Interruption:
     """Lets somebody else end work that waits for a backoff, a circuit or a budget.
 
+    Args:
+        is_ours: Says right before a call whether the record is still this worker's; waits while nobody knows.
+
     Delivery:
         A call under way is never cancelled, and after an answer, or a call whose effect nobody knows, the work goes on
         to its end: only what certainly has no effect at the target is given up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_ours: Callable[[], Awaitable[bool]] | None = None) -> None:
+        self._is_ours = is_ours
         #: Whether a call may have arrived whose effect is still to be asked for.
         self.may_have_arrived = False
         self._task: asyncio.Task[object] | None = None
@@ -48,7 +52,12 @@ class Interruption:
         if self._is_cancelled:
             # Delivered here: a request that follows must not be cut off.
             await asyncio.sleep(0)
+        await self._check()
         self._is_held = True
+
+    async def _check(self) -> None:
+        if self._is_ours is not None and not await self._is_ours():
+            raise Interrupted
 
     async def run(self, work: Awaitable[T]) -> T:
         """Do the work in the current task.
@@ -79,6 +88,7 @@ class Interruption:
         """
 
         async def guarded(argument: A) -> T:
+            await self._check()
             self._is_held = True
             try:
                 result = await call(argument)

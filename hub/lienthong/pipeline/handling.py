@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
@@ -27,6 +28,7 @@ from lienthong.receipt import Receipt
 from lienthong.record import OutgoingRecord, Place, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment
+from lienthong.transport.membership import confirmed
 
 _TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 Work = Callable[[Item, KeyState], Awaitable[Handled]]
@@ -228,7 +230,7 @@ class Handling:
             return self._set_aside(item, error, entry)
 
     async def _attempt(self, item: Item, work: Work) -> Handled:
-        item.attempts.interruption = interruption = Interruption()
+        item.attempts.interruption = interruption = Interruption(partial(confirmed, item.assignment))
         self._at_work[id(item)] = item
         try:
             return await interruption.run(work(item, self.state_of(item)))
