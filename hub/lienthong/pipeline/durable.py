@@ -8,6 +8,7 @@ import structlog
 from lienthong.config.models import KafkaSettings
 from lienthong.delivery.command import parse_command
 from lienthong.delivery.parked_state import ParkedState
+from lienthong.delivery.parking import PREFIX
 from lienthong.errors import DecodeError, TopicDriftError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.reader import TopicReader
@@ -20,6 +21,8 @@ from lienthong.record import Place, Record
 log = structlog.get_logger(__name__)
 
 _TAIL_POLL_SECONDS = 0.2
+#: How every version of a worker begins a key's state.
+_STATE_BEGIN = b'{"v":'
 
 
 class DurableState:
@@ -102,8 +105,25 @@ class DurableState:
         with TopicReader(self._configuration, starts, ends=ends, is_expiry_fatal=False) as reader:
             for records in reader.batches():
                 for record in records:
-                    take(record)
+                    _take(record, take)
         return ends
+
+
+def _take(record: Record, take: Callable[[Record], object]) -> None:
+    """Take in a record of the pipeline's own topics; one that no worker wrote must not keep workers from starting."""
+    try:
+        take(record)
+    except DecodeError as error:
+        is_ours = record.header(f"{PREFIX}state") is not None or (record.value or b"").startswith(_STATE_BEGIN)
+        if is_ours:
+            raise
+        log.warning(
+            "foreign_record_skipped",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=error.reason,
+        )
 
 
 def _parsed(record: Record) -> list[Order]:
