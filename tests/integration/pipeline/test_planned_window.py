@@ -63,7 +63,7 @@ def start(province: Any, portal: httpx.Client) -> Any:
 
 
 def test_a_window_is_waited_for_without_a_call_and_a_stop_inside_it_is_quick(province, portal, start, wait):
-    """Nothing is called inside, a worker that is told to stop does not wait for the morning, and then all is handled."""
+    """Nothing is called inside, a worker that is told to stop does not wait for the morning, then all is handled."""
     producer = province.producer()
     province.produce(producer, KEYS, province.records)
     assert producer.flush(30) == 0
