@@ -42,6 +42,11 @@ class Interruption:
             self._is_cancelled = True
             self._task.cancel()
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the current task does the work, rather than one that several records wait for, such as a login."""
+        return self._task is not None and self._task is asyncio.current_task()
+
     @asynccontextmanager
     async def released(self) -> AsyncIterator[None]:
         """Let the work be given up inside the block although a call was begun, because nothing was sent yet."""

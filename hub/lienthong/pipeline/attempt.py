@@ -68,11 +68,15 @@ class Turns:
     async def wait(self) -> None:
         """Wait until one request may be made; make it at once."""
         attempt = _current.get() or Attempt()
+        interruption = attempt.interruption
         began = self._clock.monotonic()
         with nullcontext() if attempt.vitals is None else attempt.vitals.waiting(attempt.number):
-            if attempt.interruption is not None and attempt.requests == 0:
+            if interruption is not None and not interruption.is_here:
+                # A login for all records, whichever of them began it.
+                await self._gate.enter(Priority.LIVE)
+            elif interruption is not None and attempt.requests == 0:
                 # Nothing was sent yet, so a worker that stops need not wait for what may come tomorrow.
-                async with attempt.interruption.released():
+                async with interruption.released():
                     await self._gate.enter(attempt.priority)
             else:
                 await self._gate.enter(attempt.priority)

@@ -125,3 +125,26 @@ class TestTurns:
         second.request()
         doors[1].set()
         assert await begun == "done"
+
+    async def test_a_login_that_others_wait_for_is_not_given_up_with_one_of_them(self, clock):
+        """One task logs in for all lanes; the lane that happened to begin it may be told to stop."""
+        door = Door()
+        turns = Turns(door, clock)
+
+        async def is_ours():
+            """Say that the record has left."""
+            return not door.seen and not logins
+
+        logins = []
+        interruption = Interruption(is_ours)
+
+        async def function(_context):
+            """Log in by a task of its own."""
+            logins.append(asyncio.create_task(turns.wait()))
+            await logins[0]
+
+        with attempting(Attempt(Priority.BULK, interruption)):
+            await interruption.run(interruption.around(function)(CONTEXT))
+
+        assert door.seen == [Priority.LIVE]
+        assert logins[0].exception() is None
