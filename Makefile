@@ -9,7 +9,7 @@ SOURCES := hub connectors schemas topics
 WHEEL_INPUTS := pyproject.toml README.md LICENSE $(shell find $(SOURCES) -type f -not -path '*/__pycache__/*' 2>/dev/null)
 PYTEST_ARGS ?=
 
-.PHONY: help setup demo test check bench format schemas docs clean
+.PHONY: help setup demo test check bench fault format schemas docs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ check: setup ## Format, lint (docstrings included), types, import arrows, docs
 
 bench: setup ## Measure against the raw limit and stock Faust; writes build/bench.json
 	@$(BIN)/python -m scripts.bench
+
+fault: setup ## Break everything once under load and prove that nothing is lost; FAULT_ARGS="--full" for the long form
+	@$(BIN)/python -m scripts.fault $(FAULT_ARGS)
 
 format: setup ## Format and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

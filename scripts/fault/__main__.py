@@ -7,12 +7,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lienthong.clock import SystemClock
 from scripts.fault.case import Case, Result
 from scripts.fault.catalogue import CASES
+from scripts.fault.mutants import MUTANTS
 from scripts.fault.runner import run_case
 from scripts.fault.stage import Stages
+from scripts.fault.table import publish, read
 
 _FIRST_SEED = 11
 
@@ -24,10 +27,20 @@ def main() -> None:
     form.add_argument("--short", action="store_true", help="short faults, the default")
     form.add_argument("--full", action="store_true", help="faults as long as at night, and every case")
     parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this case; may be repeated")
+    parser.add_argument("--mutants", action="store_true", help="switch mechanisms off; each must turn a case red")
     parser.add_argument("--seed", type=int, default=_FIRST_SEED, help="what the loads follow from")
     parser.add_argument("--output", type=Path, default=Path("build/fault.json"))
     parser.add_argument("--logs", type=Path, default=Path("build/fault-logs"), help="logs of red cases")
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="only write the rows found before into this page")
     arguments = parser.parse_args()
+    rows_of_mutants = arguments.output.with_name("fault-mutants.json")
+    if arguments.publish:
+        publish(arguments.publish, read(arguments.output), read(rows_of_mutants))
+        return
+    if arguments.mutants:
+        rows = run_mutants(arguments.seed, arguments.logs)
+        write_rows(rows, rows_of_mutants)
+        sys.exit(0 if all(row["is_red"] for row in rows) else 1)
     cases = [CASES[name] for name in arguments.case or CASES]
     if not arguments.full and not arguments.case:
         cases = [each for each in cases if each.is_short]
@@ -57,15 +70,57 @@ def run_all(cases: Sequence[Case], seed: int, logs: Path, *, is_full: bool) -> l
     return results
 
 
+def run_mutants(seed: int, logs: Path) -> list[dict[str, Any]]:
+    """Switch mechanisms off one after the other until a case of each turns red; return one row for each.
+
+    Args:
+        seed: What the loads follow from.
+        logs: Folder for the logs.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="lienthong-fault-") as folder:
+        stages = Stages(Path(folder), SystemClock(), is_full=False)
+        try:
+            for name, mutant in MUTANTS.items():
+                row: dict[str, Any] = {"mutant": name, "title": mutant.title, "is_red": False, "case": "", "found": ""}
+                for number, wanted in enumerate(mutant.cases):
+                    result = run_case(CASES[wanted], stages, seed + number, name, keep=logs / "mutants")
+                    row |= {"is_red": bool(result.problems), "case": wanted, "found": _found(result)}
+                    if row["is_red"]:
+                        break
+                rows.append(row)
+                print(f"{'red' if row['is_red'] else 'GREEN':<8}{name:<14}{row['case']:<20}{row['found']}", flush=True)
+        finally:
+            stages.close()
+    return rows
+
+
 def write(results: Sequence[Result], output: Path) -> None:
-    """Write the rows as JSON.
+    """Write the rows of cases as JSON.
 
     Args:
         results: What became of the cases.
         output: The file.
     """
+    write_rows([result.as_document() for result in results], output)
+
+
+def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
+    """Write rows as JSON.
+
+    Args:
+        rows: What became of what.
+        output: The file.
+    """
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps([result.as_document() for result in results], indent=2) + "\n", encoding="utf-8")
+    output.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _found(result: Result) -> str:
+    verdict = result.verdict
+    counts = {name: getattr(verdict, name) for name in ("lost", "effects_repeated", "inversions", "unexpected")}
+    found = [f"{name}: {count}" for name, count in counts.items() if count]
+    return "; ".join(found) or (result.problems[-1] if result.problems else "nothing")
 
 
 def _is_fine(result: Result) -> bool:

@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-import re
 import signal
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lienthong.clock import Clock
 from lienthong.config.models import HubSettings
-from lienthong.errors import BrokerUnavailableError, FatalError
+from lienthong.errors import BrokerUnavailableError
 from lienthong.kafka.admin import connect
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.settings import client_configuration
@@ -22,26 +20,20 @@ from lienthong.ledger.report import Report
 from lienthong.ledger.store import LedgerStore
 from lienthong.pipeline.definitions import Pipeline, load_pipelines
 from lienthong.registry.topics import TopicCatalogue
-from lienthong_connectors.demo.ask import ask, ask_json
-from lienthong_connectors.demo.crew import Crew
+from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.observe import is_settled
 from lienthong_connectors.demo.place import ACCOUNT, choose_place
 from lienthong_connectors.demo.week import PIPELINES, read_expectation, write_people, write_truth
 from scripts.fault.evidence import gather
 from scripts.fault.load import Load, make_scenario
 from scripts.fault.oracle import Verdict, judge
+from scripts.fault.processes import Processes
 from scripts.fault.watch import Watch
 
-ROOT = Path(__file__).resolve().parents[2]
-_LAUNCH = "scripts.fault.launch"
-_TICK_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0
-_RESTART_SECONDS = 0.3
-_MAX_RESTARTS = 25
 #: The reconciler lists every open record.
 _ALL = 1_000_000
-_OWNED = re.compile(r'^lienthong_lag_records\{[^}]*partition="(\d+)"[^}]*\} ', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +65,7 @@ class Needs:
     settle_seconds: float = _PATIENCE_SECONDS
 
 
-class Arena:
+class Arena(Processes):
     """One province under test.
 
     Args:
@@ -101,17 +93,7 @@ class Arena:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.needs = needs
-        self.clock = clock
-        self.place = choose_place(folder, province)
-        self.crew = Crew(folder, clock)
-        self._mutant = mutant
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        self._environment = {"PYTHONPATH": path, **(environment or {})}
-        self._pause = threading.Event()
-        self._down: set[str] = set()
-        self._worker_pipelines: dict[str, str] = {}
-        self._others: dict[str, Sequence[str]] = {}
-        self._servers = servers
+        super().__init__(choose_place(folder, province), clock, mutant, environment)
         self._document = self.place.settings(worker_servers, portal="portal")
         self.settings = self.change_settings(needs.changes)
         self.own_kafka = self.settings.kafka.model_copy(update={"bootstrap_servers": servers})
@@ -124,11 +106,7 @@ class Arena:
         self.load = Load(self.scenario, self.place.names, self.own_kafka, clock, needs.seconds)
         self.watch = Watch(self.place.url("portal"), clock)
         self.evidence: Any = None
-        #: Workers that ended by themselves and were started again, as a cluster does.
-        self.restarts = 0
-        self.injected = False
-        self.injection = ""
-        self.healed_at: float | None = None
+        self.is_timed = True
         self.recovery_seconds: float | None = None
         self.problems: list[str] = []
         #: What a case remembers for its check.
@@ -182,123 +160,6 @@ class Arena:
         self._document = _merged(self._document, changes)
         return self.place.write_document(self._document)
 
-    def start_worker(self, pipeline: str, number: int = 1) -> str:
-        """Start one process of a pipeline and return its name.
-
-        Args:
-            pipeline: Its name.
-            number: Which of its processes.
-        """
-        name = f"{pipeline}-{number}"
-        (self.place.directory / "ready" / f"{name}.json").unlink(missing_ok=True)
-        self._down.discard(name)
-        self._worker_pipelines[name] = pipeline
-        arguments = [self._mutant, "--config", str(self.place.config_file), "pipelines", "run", pipeline]
-        self.crew.start(name, "hub", arguments, self._environment, program=_LAUNCH)
-        return name
-
-    def workers(self, pipeline: str) -> list[str]:
-        """Return the names of the processes of a pipeline.
-
-        Args:
-            pipeline: Its name.
-        """
-        return [name for name, owner in self._worker_pipelines.items() if owner == pipeline]
-
-    def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process.
-
-        Args:
-            name: The process.
-            number: Which signal.
-        """
-        self.crew.members[name].process.send_signal(number)
-
-    def kill(self, name: str) -> None:
-        """End a worker at once; it stays away until it is started again.
-
-        Args:
-            name: The worker.
-        """
-        self._down.add(name)
-        process = self.crew.members[name].process
-        process.kill()
-        if process.wait() == -signal.SIGKILL:
-            self.inject(f"{name} killed")
-
-    def stop_worker(self, name: str) -> int:
-        """Ask a worker to stop, wait for it and return its exit code; it stays away until it is started again.
-
-        Args:
-            name: The worker.
-        """
-        self._down.add(name)
-        process = self.crew.members[name].process
-        process.send_signal(signal.SIGTERM)
-        return process.wait(40)
-
-    def set_variable(self, name: str, value: str) -> None:
-        """Give processes of the hub that start from now on a variable.
-
-        Args:
-            name: Of the variable.
-            value: Its value.
-        """
-        self._environment[name] = value
-
-    def hold(self, name: str) -> None:
-        """Leave a worker that ends by itself as it is.
-
-        Args:
-            name: The worker.
-        """
-        self._down.add(name)
-
-    def start_process(self, name: str, arguments: Sequence[str]) -> None:
-        """Start a further process of the hub; it is started again when it ends by itself.
-
-        Args:
-            name: What it is.
-            arguments: Arguments of ``lienthong``.
-        """
-        self._others[name] = arguments
-        self._down.discard(name)
-        launched = [self._mutant, "--config", str(self.place.config_file), *arguments]
-        self.crew.start(name, "hub", launched, self._environment, tells_ready=False, program=_LAUNCH)
-
-    def start_again(self, name: str) -> None:
-        """Start a worker that was stopped or killed.
-
-        Args:
-            name: The worker.
-        """
-        if name in self._others:
-            self.start_process(name, self._others[name])
-        else:
-            self.start_worker(self._worker_pipelines[name], int(name.rpartition("-")[2]))
-
-    def partitions_of(self, name: str) -> set[int]:
-        """Return the partitions that a worker says it owns.
-
-        Args:
-            name: The worker.
-        """
-        port = self.crew.await_ready(name)[name]["metrics_port"]
-        return {int(number) for number in _OWNED.findall(ask(f"http://127.0.0.1:{port}/metrics").decode())}
-
-    def inject(self, what: str) -> None:
-        """Note that the fault was really there.
-
-        Args:
-            what: The evidence.
-        """
-        self.injected = True
-        self.injection = what
-
-    def heal(self) -> None:
-        """Note that the fault is over; recovery is measured from here."""
-        self.healed_at = self.clock.monotonic()
-
     def behave(self, **switches: Any) -> None:
         """Switch faults of the portal.
 
@@ -312,35 +173,6 @@ class Arena:
         found: dict[str, int] = ask_json(f"{self.portal}/_control/ledger")["raw_calls"].get("refused", {})
         return found
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass; workers that end by themselves are started again.
-
-        Args:
-            seconds: How long.
-        """
-        deadline = self.clock.monotonic() + seconds
-        while self.clock.monotonic() < deadline:
-            self.tick()
-            self._pause.wait(_TICK_SECONDS)
-
-    def wait_until(self, condition: Callable[[], object], seconds: float, what: str) -> None:
-        """Wait for something.
-
-        Args:
-            condition: Whether it is so.
-            seconds: How long at most.
-            what: In words, for the error.
-
-        Raises:
-            FatalError: If it does not come in time.
-        """
-        deadline = self.clock.monotonic() + seconds
-        while not condition():
-            if self.clock.monotonic() > deadline:
-                raise FatalError(f"{what}: not within {seconds:g} s")
-            self.tick()
-            self._pause.wait(_TICK_SECONDS)
-
     def await_share(self, share: float, seconds: float = _PATIENCE_SECONDS) -> None:
         """Wait until the portal had a share of all effects.
 
@@ -350,19 +182,6 @@ class Arena:
         """
         wanted = share * self.effects
         self.wait_until(lambda: self.watch.effects >= wanted, seconds, f"{share:.0%} of the effects")
-
-    def tick(self) -> None:
-        """Start workers again that ended by themselves."""
-        for name, member in list(self.crew.members.items()):
-            if name in self._down or member.process.poll() is None:
-                continue
-            if name not in self._worker_pipelines and name not in self._others:
-                raise FatalError(f"{name} ended with {member.process.returncode}; see its log")
-            self.restarts += 1
-            if self.restarts > _MAX_RESTARTS:
-                raise FatalError(f"{name} ends again and again ({member.process.returncode}); see its log")
-            self._pause.wait(_RESTART_SECONDS)
-            self.start_again(name)
 
     def await_settled(self) -> bool:
         """Wait until every pipeline has settled all that its topics hold; return whether that happened in time."""
@@ -376,7 +195,19 @@ class Arena:
             except BrokerUnavailableError:
                 pass
             self._pause.wait(_LOOK_SECONDS)
+        self._tell_unsettled()
         return False
+
+    def _tell_unsettled(self) -> None:
+        for name, pipeline in self.pipelines.items():
+            committed = self.view.committed_offsets(pipeline.group, pipeline.topics)
+            ends = self.view.end_offsets(pipeline.topics)
+            behind = {
+                place: end - (committed[place].offset if place in committed else 0) for place, end in ends.items()
+            }
+            waiting = {f"{place.topic}[{place.partition}]": count for place, count in behind.items() if count}
+            if waiting:
+                self.problems.append(f"{name} has not settled {waiting}")
 
     def verdict(self) -> Verdict:
         """Return what the oracle says; nothing may be running that still writes."""

@@ -7,7 +7,7 @@ from scripts.fault.stage import Stage
 _PROXIED = Needs(is_proxied=True)
 
 
-@case("network-cut", "connections between workers and broker cut and refused", _PROXIED, is_quick=True)
+@case("network-cut", "connections between workers and broker cut and refused", _PROXIED)
 def network_cut(stage: Stage) -> None:
     """Cut the line for longer than a session lives."""
     arena, proxy = stage.arena, stage.proxy

@@ -57,7 +57,7 @@ def _clock_was_wrong(stage: Stage, _verdict: Verdict) -> None:
 @case(
     "clock-step",
     "the clock of the hub's processes jumps ahead, then back",
-    Needs(has_clock=True),
+    Needs(has_clock=True, settle_seconds=150.0),
     check=_clock_was_wrong,
 )
 def clock_step(stage: Stage) -> None:
@@ -88,6 +88,7 @@ def _loss_is_told(stage: Stage, verdict: Verdict) -> None:
 @case(
     "retention-passed",
     "Kafka deletes what a stopped pipeline has not read: a fatal error, never a silent skip",
+    Needs(settle_seconds=5.0),
     check=_loss_is_told,
     allows_unsettled=True,
 )

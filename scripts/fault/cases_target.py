@@ -36,7 +36,7 @@ def target_hang(stage: Stage) -> None:
     _spell(stage, stage.seconds(6, 30), {"hang": True}, {"hang": False}, "0")
 
 
-@case("target-503", "the portal answers 503", is_quick=True)
+@case("target-503", "the portal answers 503")
 def target_unavailable(stage: Stage) -> None:
     """Refuse every call for a while."""
     _spell(stage, stage.seconds(5, 60), {"outage": "unavailable"}, {"outage": None}, "503")

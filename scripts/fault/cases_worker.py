@@ -9,6 +9,12 @@ from scripts.fault.stage import Stage
 
 _SURVIVOR_PAUSE_SECONDS = 1.0
 _RECOVERY_SECONDS = 10.0
+_CALLS_PER_SECOND = 250
+_LIMITED = Needs(
+    workers={DELIVER: 3},
+    records=1_500,
+    changes={"connectors": {"portal": {"limits": {"rate_limit": {"count": _CALLS_PER_SECOND, "interval": "1s"}}}}},
+)
 _THREE = Needs(workers={DELIVER: 3, "intake": 2}, latency_seconds=0.03, records=3_000, seconds=14.0)
 
 
@@ -23,7 +29,7 @@ def _survivors(stage: Stage, _verdict: Verdict) -> None:
     end = min(began + 8, arena.watch.seen[-1].at)
     silence = arena.watch.longest_silence(began, end, of_kept)
     arena.injection += f"; longest silence of the partitions that stayed: {silence:.2f} s"
-    if silence > _SURVIVOR_PAUSE_SECONDS:
+    if arena.is_timed and silence > _SURVIVOR_PAUSE_SECONDS:
         arena.problems.append(f"partitions that stayed paused for {silence:.2f} s")
 
 
@@ -48,7 +54,7 @@ def worker_kill(stage: Stage) -> None:
     arena.start_again(victim)
 
 
-@case("every-worker-kill", "every worker of every pipeline killed at once")
+@case("every-worker-kill", "every worker of every pipeline killed at once", is_quick=True)
 def every_worker_kill(stage: Stage) -> None:
     """Kill all workers, as a machine that loses power does."""
     arena = stage.arena
@@ -149,3 +155,23 @@ def redeploy_in_retry(stage: Stage) -> None:
     if refused:
         arena.inject(f"{refused} calls answered with 503 around a stop and a kill")
     arena.heal()
+
+
+def _never_over(stage: Stage, _verdict: Verdict) -> None:
+    """The portal itself counts: not one call beyond the quota, whoever died holding a lease."""
+    over = stage.arena.refused_calls().get("429", 0)
+    if over:
+        stage.arena.problems.append(f"{over} calls beyond the quota of {_CALLS_PER_SECOND} a second")
+
+
+@case("lease-holder-kill", "a worker killed that holds a share of the target's quota", _LIMITED, check=_never_over)
+def lease_holder_kill(stage: Stage) -> None:
+    """Kill a worker while all of them wait for their turn at a portal with a quota."""
+    arena = stage.arena
+    arena.behave(requests_per_second=_CALLS_PER_SECOND)
+    arena.await_share(0.25)
+    victim = max(arena.workers(DELIVER), key=lambda name: len(arena.partitions_of(name)))
+    arena.kill(victim)
+    arena.heal()
+    arena.wait(4)
+    arena.start_again(victim)

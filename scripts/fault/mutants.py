@@ -42,6 +42,16 @@ def _without_parking() -> None:
     ReviewFlow.is_parked = lambda *_: False  # type: ignore[method-assign]
 
 
+def _without_leases() -> None:
+    from lienthong.limits.allocator import Allocator
+
+    async def at_once(*_: Any) -> None:
+        return None
+
+    Allocator.acquire = at_once  # type: ignore[method-assign]
+    Allocator.try_acquire = lambda *_: True  # type: ignore[method-assign]
+
+
 def _without_crash_marker() -> None:
     from lienthong.pipeline.crash_guard import CrashGuard
 
@@ -54,6 +64,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "lanes": Mutant("the lanes: records of one key run at once", ("target-503",), _without_lanes),
     "parking": Mutant("parking: nothing waits behind a record in review", ("target-half-answer",), _without_parking),
+    "leases": Mutant("leases: every worker takes the whole quota", ("lease-holder-kill",), _without_leases),
     "crash-marker": Mutant(
         "the crash marker: a record may end its worker for ever", ("crash-exception",), _without_crash_marker
     ),
