@@ -1,5 +1,6 @@
-"""A delivering worker whose target's client has a defect: at one record it raises, or takes the process with it."""
+"""A delivering worker whose target's client is slow, or has a defect: at one record it raises or ends the process."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ class BrokenSink(Sink[BaseModel]):
                 os._exit(9)
             if self.way == "raise":
                 raise ZeroDivisionError("a defect of the client")
+        if self.way == "slow":
+            await asyncio.sleep(0.02)
         with self.ledger.open("a") as file:
             file.write(f"{event.id}\n")
         return Outcome.delivered("written")
