@@ -82,7 +82,11 @@ class TargetWatch:
         """Set metrics and alerts."""
         reason = self.pause_reason
         self._metrics.set_target_pause(self._pipeline, self._name, reason.value, [each.value for each in PauseReason])
-        self._metrics.vitals.pauses = {reason.value} - {""}
+        pauses = self._metrics.vitals.pauses
+        pauses.difference_update(each.value for each in PauseReason)
+        # Waiting for one's turn is no pause: calls go on, and each that waits says so itself.
+        if reason not in {PauseReason.NONE, PauseReason.LIMITS}:
+            pauses.add(reason.value)
         self._look_at_circuit(is_planned=reason is PauseReason.WINDOW)
         if self._gate is not None and self._gate.allocator is not None:
             self._look_at_limits(self._gate)

@@ -169,6 +169,7 @@ class TestWindow:
         target = make_target(make_closed_gate(100, 1000), circuit={"failures": 1})
         admission = await target.circuit.admit()
         target.circuit.failed(admission)
+        metrics.vitals.pauses.add("another")
         told = {}
         for second in (0, 59, 60, 99, 100, 999, 1000, 1059, 1060):
             clock.advance(second - clock.monotonic())
@@ -183,7 +184,7 @@ class TestWindow:
             **dict.fromkeys((1000, 1059), quiet),
             1060: raised,
         }
-        assert metrics.vitals.pauses == {"outage"}
+        assert metrics.vitals.pauses == {"outage", "another"}
 
     async def test_after_a_window_the_target_is_let_in_slowly(self, make_target, clock, make_remote, make_closed_gate):
         """What waited all night does not arrive in one moment."""
@@ -256,4 +257,4 @@ class TestLimits:
         gate.allocator.is_store_away = False
         gate.state = GateState.WAITING
         target.watch.look()
-        assert (_alerts(metrics), target.pause_reason) == (set(), "limits")
+        assert (_alerts(metrics), target.pause_reason, metrics.vitals.pauses) == (set(), "limits", set())
