@@ -26,7 +26,12 @@ def main() -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", action="store_true", help="short faults, the default")
     form.add_argument("--full", action="store_true", help="faults as long as at night, and every case")
-    parser.add_argument("--case", action="append", choices=sorted(CASES), help="only this case; may be repeated")
+    parser.add_argument(
+        "--case",
+        action="append",
+        choices=sorted(CASES),
+        help="only this case, the rows of others stay; may be repeated",
+    )
     parser.add_argument("--mutants", action="store_true", help="switch mechanisms off; each must turn a case red")
     parser.add_argument("--seed", type=int, default=_FIRST_SEED, help="what the loads follow from")
     parser.add_argument("--output", type=Path, default=Path("build/fault.json"))
@@ -45,7 +50,7 @@ def main() -> None:
     if not arguments.full and not arguments.case:
         cases = [each for each in cases if each.is_short]
     results = run_all(cases, arguments.seed, arguments.logs, is_full=arguments.full)
-    write(results, arguments.output)
+    write(results, arguments.output, kept=read(arguments.output) if arguments.case else [])
     sys.exit(0 if all(_is_fine(result) for result in results) else 1)
 
 
@@ -95,14 +100,16 @@ def run_mutants(seed: int, logs: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def write(results: Sequence[Result], output: Path) -> None:
-    """Write the rows of cases as JSON.
+def write(results: Sequence[Result], output: Path, kept: Sequence[dict[str, Any]] = ()) -> None:
+    """Write the rows of cases as JSON, in the order of the catalogue.
 
     Args:
         results: What became of the cases.
         output: The file.
+        kept: Rows of an earlier run; those of other cases stay.
     """
-    write_rows([result.as_document() for result in results], output)
+    rows = {row["case"]: row for row in [*kept, *(result.as_document() for result in results)]}
+    write_rows([rows[name] for name in CASES if name in rows], output)
 
 
 def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:

@@ -8,6 +8,7 @@ from confluent_kafka import Producer
 from lienthong.kafka.settings import producer_configuration
 from lienthong_connectors.demo.week import VERIFY_SOURCE
 from lienthong_schemas.generator import SOURCES
+from scripts.fault.arena import Needs
 from scripts.fault.case import case
 from scripts.fault.oracle import DELIVER, Verdict
 from scripts.fault.stage import Stage
@@ -116,7 +117,12 @@ def crash_exception(stage: Stage) -> None:
     _crash(stage, "raise")
 
 
-@case("crash-kill", "a record that kills its worker without a word", check=_quarantined)
+@case(
+    "crash-kill",
+    "a record that kills its worker without a word",
+    Needs(records=800, settle_seconds=150.0),
+    check=_quarantined,
+)
 def crash_kill(stage: Stage) -> None:
     """Let the process die as by a fault in a C library."""
     _crash(stage, "kill")

@@ -133,6 +133,13 @@ class Processes:
         if process.wait() == -signal.SIGKILL:
             self.inject(f"{name} killed")
 
+    def kill_all(self) -> None:
+        """End every worker at once."""
+        for name in self._pipelines_of_workers:
+            self._down.add(name)
+            self.crew.members[name].process.kill()
+            self.crew.members[name].process.wait()
+
     def stop_worker(self, name: str) -> int:
         """Ask a worker to stop, wait for it and return its exit code; it stays away until it is started again.
 

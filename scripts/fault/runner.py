@@ -41,6 +41,9 @@ def run_case(
             arena.start()
             case.run(stage)
             result.is_settled = arena.await_settled()
+            if not result.is_settled:
+                # Nothing may write while it is judged.
+                arena.kill_all()
             result.verdict = arena.verdict()
             if case.check is not None:
                 case.check(stage, result.verdict)
