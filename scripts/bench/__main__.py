@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import delivery, hot_key, intake, memory, recovery, scaling
+from scripts.bench import delivery, hot_key, intake, latency, memory, recovery, scaling
 from scripts.bench.harness import SideError
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
@@ -22,6 +22,7 @@ SUITES: Mapping[str, Suite] = {
     "recovery": recovery.recovery,
     "memory": memory.memory,
     "scaling": scaling.scaling,
+    "latency": latency.latency,
 }
 
 

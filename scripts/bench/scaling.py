@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import cycle, islice
 from typing import Any
 
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from scripts.bench.harness import Place, python_side, run_side
 from scripts.bench.intake import THIN
@@ -15,7 +15,8 @@ from scripts.bench.side_ours_delivery import LANES_VARIABLE
 from scripts.bench.subject import TOPIC_VARIABLE
 from scripts.bench.target import running_target
 
-_PARTITIONS = (1, 4, 12, 48)
+_PARTITIONS = (1, 4, 12, 48)  # rising: partitions are never taken away
+_PARTITIONS_OF_CATALOGUE = 4
 _SIZES = (0, 1_000, 10_000, 100_000)
 _KEYS = (100, 1_000, 10_000)
 _LANES = (10, 100, 400)
@@ -81,4 +82,16 @@ def _topic(place: Place, name: str, partitions: int) -> str:
     admin = AdminClient({"bootstrap.servers": place.bootstrap_servers})
     created = admin.create_topics([NewTopic(topic, partitions, 1, config={"max.message.bytes": "1048576"})])
     created[topic].result(30)
+    if partitions > _PARTITIONS_OF_CATALOGUE:
+        # A pipeline's own topics have as many partitions as its source.
+        topics = admin.list_topics(timeout=30).topics.values()
+        own = [
+            each.topic
+            for each in topics
+            if each.topic.startswith(place.province)
+            and each.topic.endswith(".intake")
+            and len(each.partitions) < partitions
+        ]
+        for each in admin.create_partitions([NewPartitions(name, partitions) for name in own]).values():
+            each.result(30)
     return topic

@@ -21,7 +21,7 @@ ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "datasche
 #: A quarter of the generated events are progress.
 _EVENTS_PER_WANTED = 5
 #: Beyond this many, contents repeat under new ids: making them would take longer than measuring.
-_MAX_DISTINCT = 50_000
+_MAX_DISTINCT = 20_000
 #: Records that the producer may hold.
 _POLL_EVERY = 5_000
 Content = tuple[bytes, bytes, list[tuple[str, bytes]]]
