@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
 
 from lienthong.delivery.parking import BEHIND, PREFIX, Lane, ParkedEntry, lane_of, parse_parked
 from lienthong.errors import DecodeError
@@ -19,6 +20,7 @@ class ParkedState:
         self._lanes: dict[Lane, dict[str, ParkedEntry]] = {}
         self._reviews: dict[str, ParkedEntry] = {}
         self._done: dict[int, set[int]] = {}
+        self._counts: Counter[str] = Counter()
 
     @property
     def done(self) -> Mapping[int, set[int]]:
@@ -26,7 +28,7 @@ class ParkedState:
         return self._done
 
     def __len__(self) -> int:
-        return sum(len(lane) for lane in self._lanes.values())
+        return self._counts.total()
 
     def __iter__(self) -> Iterator[ParkedEntry]:
         """Iterate over all open entries, lane by lane, in order."""
@@ -128,7 +130,11 @@ class ParkedState:
 
     def counts(self) -> dict[str, int]:
         """Return reason → open entries."""
-        return dict(Counter(entry.reason for entry in self))
+        return {reason: number for reason, number in self._counts.items() if number}
+
+    def oldest_review(self) -> datetime | None:
+        """Return when the oldest open review was opened, or None without one."""
+        return min((entry.parked_at for entry in self._reviews.values()), default=None)
 
     def forget_partition(self, topic: str, partition: int) -> None:
         """Drop what is known of a partition that another worker owns now.
@@ -151,7 +157,9 @@ class ParkedState:
         if known is not None and entry.reason == BEHIND:
             return
         entries[entry.id] = entry
+        self._counts[entry.reason] += 1
         if known is not None:
+            self._counts[known.reason] -= 1
             self._reviews.pop(known.review_id, None)
         if entry.review_id:
             self._reviews[entry.review_id] = entry
@@ -160,6 +168,7 @@ class ParkedState:
         entries = self._lanes.get(lane)
         entry = entries.pop(identifier, None) if entries is not None else None
         if entry is not None:
+            self._counts[entry.reason] -= 1
             self._reviews.pop(entry.review_id, None)
         if entries is not None and not entries:
             del self._lanes[lane]

@@ -267,7 +267,7 @@ class RemoteEngine:
 
     def oldest_review(self) -> datetime | None:
         """Return when the oldest open review of the partitions owned here was opened, or None."""
-        return min((entry.parked_at for entry in self._parked if entry.review_id), default=None)
+        return self._parked.oldest_review()
 
     def parked_counts(self) -> dict[str, int]:
         """Return reason → records that are parked in the partitions owned here."""
@@ -283,7 +283,7 @@ class RemoteEngine:
         await self._guard.after(record)
 
     def _tell_quarantine(self) -> None:
-        self._guard.tell(sum(entry.reason == QUARANTINE for entry in self._parked))
+        self._guard.tell(self._parked.counts().get(QUARANTINE, 0))
 
     def _owner(self, place: Place) -> Assignment | None:
         assignment = self._assignments.get(place)

@@ -218,3 +218,40 @@ def test_a_procedure_that_is_allowed_later_goes_on_after_its_release(province, p
     wait(lambda: _kinds(province) == {"0": "delivered", "1": "delivered"}, workers=[second])
     assert portal.effects() == ["create", "progress"]
     assert json.loads(province.run("scope", "list", "--json").stdout) == []
+
+
+def test_a_dossier_goes_on_in_order_although_its_workers_die(province, portal, start, wait):
+    """Parked by one worker, replayed while none runs, let go on by a second that dies on the way, and by a third."""
+    first = start()
+    _publish(province, 40)
+    waiting = {"1": "dead_lettered"} | {str(number): "parked" for number in range(2, 41)}
+    wait(lambda: _kinds(province) == waiting, workers=[first])
+    first.signal(signal.SIGKILL)
+    first.ends()
+    portal.register()
+    portal.behave(latency_seconds=0.1)
+    assert province.run("dlq", "replay", "--pipeline", PIPELINE, "--dossier", KEY, *WHO).returncode == 0
+    second = start()
+    wait(lambda: sum(kind == "delivered" for kind in _kinds(province).values()) >= 5, workers=[second])
+    second.signal(signal.SIGKILL)
+    second.ends()
+    assert "parked" in _kinds(province).values()
+    _publish(province, 1)
+    portal.behave(latency_seconds=0)
+    third = start()
+    ended = {"delivered", "duplicate"}
+    wait(lambda: len(_kinds(province)) == 41 and set(_kinds(province).values()) <= ended, workers=[third])
+    delivered = [each.id.rpartition("-")[2] for each in province.receipts(PIPELINE) if each.kind == "delivered"]
+    assert list(dict.fromkeys(delivered)) == [str(number) for number in range(1, 42)]
+    # What the second worker had sent, and nobody had been told of yet, is sent once more; all else once.
+    assert 41 <= portal.effects().count("progress") <= 43
+    dead = json.loads(province.run("dlq", "list", "--pipeline", PIPELINE, "--json").stdout)
+    assert dead == []
+    third.signal(signal.SIGTERM)
+    assert third.ends() == 0, third.log
+    before = len(province.receipts(PIPELINE))
+    fourth = start()
+    wait(lambda: fourth.is_ready)
+    _publish(province, 1)
+    wait(lambda: _kinds(province).get("42") == "delivered", workers=[fourth])
+    assert len(province.receipts(PIPELINE)) == before + 1
