@@ -66,6 +66,8 @@ class SchemaSpec:
         findings: Model → soft rules that are not met.
         subject: Model → (identifier type, identifier) pairs of the person, for encryption and pseudonyms.
         lookups: Questions that can be asked about a record, by name.
+        upcast: JSON document of the version before → of this one, for records that are replayed; None if a record of
+            the version before cannot become one of this.
     """
 
     type: str
@@ -80,6 +82,7 @@ class SchemaSpec:
     findings: Callable[[Any], tuple[Finding, ...]] = no_findings
     subject: Callable[[Any], tuple[tuple[str, str], ...]] | None = None
     lookups: Mapping[str, LookupBinding] = field(default_factory=dict)
+    upcast: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     @property
     def dataschema(self) -> str:

@@ -77,7 +77,10 @@ def build_engine(
         pure = _pure_step(settings, pipeline, step, catalogue, clock)
         if pipeline.definition.policy.priority == "bulk":
             pure = BulkLane(pure, pipeline.names.of_pipeline("deadletters", pipeline.name))
-        replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics)
+        catalogue = TopicCatalogue.installed(pipeline.names, settings.environment)
+        codec = record_codec(settings, catalogue, pipeline.definition.sources[0], clock)
+        registry = SchemaRegistry.installed()
+        replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics, registry, codec)
         pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
         return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace)
     return _remote(settings, pipeline, catalogue, producer, clock, metrics)

@@ -13,6 +13,7 @@ from lienthong.delivery.hygiene import identity
 from lienthong.delivery.interruption import Interrupted, Interruption
 from lienthong.delivery.parking import QUARANTINE, SCOPE, WINDOW, ParkedEntry
 from lienthong.delivery.scope import Scope
+from lienthong.delivery.upcast import upcast
 from lienthong.errors import DecodeError, FatalError, LienthongError, RecordError
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.crash_guard import CrashGuard
@@ -88,6 +89,18 @@ class Handling:
         """Let keys of encryption be fetched once for the records that follow."""
         if self._codec is not None:
             self._codec.begin_batch()
+
+    def decode_replayed(self, record: Record, assignment: Assignment) -> Item:
+        """Return a record that an operator puts back, decoded as one of the newest version of its type.
+
+        Args:
+            record: At its place in the source topic.
+            assignment: Its partition.
+        """
+        try:
+            return self.decode(upcast(record, self._registry, self._codec), assignment)
+        except RecordError as error:
+            return Item(record, assignment, error=error)
 
     def decode(self, record: Record, assignment: Assignment) -> Item:
         """Return a record decoded as a reader.

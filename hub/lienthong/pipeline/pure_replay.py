@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from lienthong.clock import Clock
+from lienthong.codec import RecordCodec
 from lienthong.config.models import KafkaSettings
 from lienthong.delivery.command import Action, Command, parse_command
 from lienthong.delivery.dead_letter import acknowledged
 from lienthong.delivery.hygiene import identity
-from lienthong.errors import DecodeError, TopicDriftError
+from lienthong.delivery.upcast import upcast
+from lienthong.errors import DecodeError, RecordError, TopicDriftError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.reader import TopicReader
@@ -28,6 +30,7 @@ from lienthong.pipeline.messages import ReplayedMessage
 from lienthong.pipeline.work import Work
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
 from lienthong.record import OutgoingRecord, Place, Record
+from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment, Slice
 
 log = structlog.get_logger(__name__)
@@ -49,6 +52,8 @@ class PureReplay:
         producer: Writes records, receipts and progress.
         clock: Where to read the time.
         metrics: What operators see.
+        registry: Takes records of older schema versions to the newest; None to leave them.
+        codec: Decrypts and encrypts values; None if nothing is encrypted.
 
     Delivery:
         Commands are carried out in the order of their partition. What a command made is acknowledged by Kafka before
@@ -63,8 +68,12 @@ class PureReplay:
         producer: AcknowledgedProducer,
         clock: Clock,
         metrics: Metrics,
+        registry: SchemaRegistry | None = None,
+        codec: RecordCodec | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._registry = registry
+        self._codec = codec
         self._configuration = client_configuration(settings, f"{pipeline.group}-replay")
         self._process = process
         self._producer = producer
@@ -191,7 +200,7 @@ class PureReplay:
             command.headers,
         )
         if command.action is Action.REPLAY:
-            return self._process(Slice(assignment, command.offset, [ReplayedMessage(record)]))
+            return self._process(Slice(assignment, command.offset, [ReplayedMessage(self._newest(record))]))
         work = Work()
         if command.action is Action.DISCARD:
             source, event_id = identity(record)
@@ -201,6 +210,14 @@ class PureReplay:
             work.rows.append(Receipt(command.offset, source, event_id, type_name, key, kind, "by_operator", 0))
             work.counts = {kind: 1}
         return work
+
+    def _newest(self, record: Record) -> Record:
+        try:
+            return upcast(record, self._registry, self._codec) if self._registry is not None else record
+        except RecordError as error:
+            # The step tells by itself what is wrong with the record as it is.
+            log.warning("record_not_upcast", pipeline=self._pipeline.name, reason=error.reason)
+            return record
 
     async def _save(self, reached: dict[Place, int]) -> None:
         if not reached:

@@ -180,7 +180,7 @@ class Unparking:
         if record is None or self._parked.find(lane, _origin(command)) is not None:
             await self.finish_order(order)
             return
-        item = self._decode(record, assignment)
+        item = self._decode(record, assignment, is_replayed=command.action is Action.REPLAY)
         if command.action is Action.DISCARD:
             handled = _taken_back(command.action)
             handled.state = self._with_mark(item, handled)
@@ -216,7 +216,8 @@ class Unparking:
         closing: list[OutgoingRecord] = []
         if order is not None:
             record = _decided(record, order.command)
-        item = self._decode(record, assignment)
+        is_replayed = order is not None and order.command.action is Action.REPLAY
+        item = self._decode(record, assignment, is_replayed=is_replayed)
         try:
             handled = await self._handling.run(item, work, entry)
         except Interrupted:
@@ -253,8 +254,9 @@ class Unparking:
         if not release.lanes:
             await self.finish_order(release.order)
 
-    def _decode(self, record: Record, assignment: Assignment) -> Item:
-        item = self._handling.decode(record, assignment)
+    def _decode(self, record: Record, assignment: Assignment, *, is_replayed: bool = False) -> Item:
+        decode = self._handling.decode_replayed if is_replayed else self._handling.decode
+        item = decode(record, assignment)
         item.is_settled = True
         return item
 

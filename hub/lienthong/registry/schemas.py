@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from lienthong.errors import PluginError, UnknownSubjectError
 from lienthong.plugins import load_all
-from lienthong.schema import DATASCHEMA_PREFIX, SchemaSpec
+from lienthong.schema import DATASCHEMA_PREFIX, SchemaSpec, dataschema
 
 GROUP = "lienthong.schemas"
 
@@ -66,6 +66,25 @@ class SchemaRegistry:
                 reason="unknown_type",
             )
         return latest
+
+    def upcasts(self, type_name: str, named: str) -> list[SchemaSpec]:
+        """Return the versions that a record goes through to become one of the newest, the oldest first.
+
+        Args:
+            type_name: CloudEvents ``type``.
+            named: CloudEvents ``dataschema`` of the record; the version itself need not be installed any more.
+
+        Returns:
+            Nothing when the record is of the newest version, or cannot become one.
+        """
+        latest = self._latest.get(type_name)
+        version = named.removeprefix(f"{DATASCHEMA_PREFIX}{type_name}:")
+        if latest is None or version == named or not (version.isascii() and version.isdecimal()):
+            return []
+        steps = [
+            self._by_schema.get(dataschema(type_name, number)) for number in range(int(version) + 1, latest.version + 1)
+        ]
+        return [step for step in steps if step is not None] if all(step and step.upcast for step in steps) else []
 
     def of_domain(self, domain: str) -> list[SchemaSpec]:
         """Return all versions of all types of a domain.
