@@ -49,7 +49,7 @@ check: setup ## Format, lint (docstrings included), types, import arrows, docs
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest --quiet tests/docs tests/packaging
 
-bench: setup ## Measure against the raw limit and stock Faust; writes build/bench.json
+bench: setup ## Measure against the raw limits, other hubs and crashes; writes build/bench.json
 	@$(BIN)/python -m scripts.bench
 
 fault: setup ## Break everything once under load and prove that nothing is lost; FAULT_ARGS="--full" for the long form
