@@ -12,6 +12,7 @@ from lienthong import errors
 from lienthong.access_log import AccessEntry
 from lienthong.config.loader import ENVIRONMENT_PREFIX
 from lienthong.config.models import HubSettings
+from lienthong.limits.policy import TargetLimits
 from lienthong.pipeline.definitions import PipelineDefinition, installed_definitions
 from lienthong.reference_text import attribute_texts, default_text, generated, page, plain, summary, table, type_text
 
@@ -116,9 +117,10 @@ def configuration_page() -> str:
         "An unknown or wrong setting is refused before anything starts.",
         "Wherever a value may stand, `{from_file: PATH}` or `{from_env: NAME}` may stand instead.",
         "The settings of `connectors` belong to each connector, see [the connectors](connectors/).",
+        "Only `limits` among them is the hub's own, see [limit calls to a target](../how-to/limit-calls.md).",
         "[Configure a hub](../how-to/configure.md) has a complete example.",
     ]
-    for path, text, model in _sections(HubSettings, (), "Everything that one hub is told."):
+    for path, text, model in _hub_sections():
         lines += ["", f"## `{'.'.join(path) or 'lienthong.yaml'}`", "", text]
         texts = attribute_texts(model)
         for name, field in model.model_fields.items():
@@ -130,10 +132,15 @@ def configuration_page() -> str:
 def setting_names() -> list[str]:
     """Return the dotted names of all settings, sections included; ``NAME`` stands for a chosen name."""
     names = []
-    for path, _, model in _sections(HubSettings, (), ""):
+    for path, _, model in _hub_sections():
         names += [".".join(path)] if path else []
         names += [".".join((*path, name)) for name, field in model.model_fields.items() if _model_in(field) is None]
     return names
+
+
+def _hub_sections() -> Iterator[tuple[tuple[str, ...], str, type[BaseModel]]]:
+    yield from _sections(HubSettings, (), "Everything that one hub is told.")
+    yield from _sections(TargetLimits, ("connectors", "NAME", "limits"), "What the connector's target allows.")
 
 
 def _sections(

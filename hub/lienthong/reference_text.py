@@ -109,7 +109,9 @@ def plain(annotation: Any) -> str:
         return " or ".join(f"`{each}`" for each in args)
     if origin in _CONTAINERS:
         return f"{_CONTAINERS[origin]} {plain(args[-1] if origin is dict else args[0])}"
-    return " or ".join(plain(each) for each in args) if args else _NAMES.get(annotation, "mapping")
+    if hasattr(annotation, "__metadata__"):
+        return plain(args[0])
+    return " or ".join(dict.fromkeys(plain(each) for each in args)) if args else _NAMES.get(annotation, "mapping")
 
 
 def default_text(field: FieldInfo) -> str:
