@@ -90,6 +90,25 @@ def test_what_sets_a_record_aside_must_hold_it(build, schemas, make_owned, kind)
     assert [(f"{kind}.intake", TopicLintCode.SIZE_ORDER)] == [(item.topic, item.code) for item in found]
 
 
+def test_a_command_must_hold_a_dead_letter_and_outlive_it(build, schemas, make_owned):
+    """A replay that its topic refuses cannot be done; one that expires first lets a decided letter look open."""
+    letters = make_owned("deadletters") | {"max_message_bytes": 1_179_648, "retention_days": 90}
+    replay = make_owned("replay") | {"max_message_bytes": 1_179_648 + 65_535, "retention_days": 90}
+    pipelines = [{"name": "intake", "sources": [_INBOUND]}]
+
+    def codes(template):
+        return [
+            (item.topic, item.code)
+            for item in lint(build(per_pipeline={"pipelines": pipelines, "topics": [letters, template]}), schemas)
+        ]
+
+    assert codes(replay) == [
+        ("replay.intake", TopicLintCode.RETENTION_TOO_SHORT),
+        ("replay.intake", TopicLintCode.SIZE_ORDER),
+    ]
+    assert codes(replay | {"max_message_bytes": 1_179_648 + 65_536, "retention_days": 91}) == []
+
+
 def test_topics_of_a_pipeline_have_the_partitions_of_its_sources(build, schemas, make_owned):
     """A parked record keeps its source's partition number, so the numbers must agree."""
     template = make_owned("parked", partitions=3)
