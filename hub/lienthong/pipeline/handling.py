@@ -8,6 +8,7 @@ from functools import partial
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
+from lienthong.delivery.crash_marker import LIMIT
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
 from lienthong.delivery.interruption import Interrupted, Interruption
@@ -85,6 +86,15 @@ class Handling:
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
 
+    async def approach(self, entry: ParkedEntry) -> None:
+        """Write down that a record is tried again which ended workers before, so that it is blamed at once.
+
+        Args:
+            entry: Where the record waited, before anything is done with it.
+        """
+        if entry.reason == QUARANTINE:
+            await self._guard.before(entry.record)
+
     def begin_batch(self) -> None:
         """Let keys of encryption be fetched once for the records that follow."""
         if self._codec is not None:
@@ -97,10 +107,16 @@ class Handling:
             record: At its place in the source topic.
             assignment: Its partition.
         """
+        if self._guard.is_condemned(record):
+            return Item(record, assignment)
         try:
             return self.decode(upcast(record, self._registry, self._codec), assignment)
         except RecordError as error:
             return Item(record, assignment, error=error)
+        except LienthongError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised when the record is handled
+            return Item(record, assignment, defect=error)
 
     def decode(self, record: Record, assignment: Assignment) -> Item:
         """Return a record decoded as a reader.
@@ -110,8 +126,11 @@ class Handling:
             assignment: Its partition.
 
         Delivery:
-            What is unknown ends the worker in :meth:`run`, where it is known which record it was.
+            What is unknown ends the worker in :meth:`run`, where it is known which record it was. A record that must
+            not be tried again is not even decoded.
         """
+        if self._guard.is_condemned(record):
+            return Item(record, assignment)
         try:
             plain = record.value if self._codec is None else self._codec.decrypt(record)
             return decode(record, assignment, self._registry, plain, self._step.types)
@@ -146,11 +165,8 @@ class Handling:
         record = item.record
         if self._guard.is_condemned(record) and not item.assignment.is_over:
             handled = self._flow.quarantine(item, entry)
-            handled.records.append(self._guard.quarantined(record))
+            handled.records = [self._letter(item, _condemned()), *handled.records, self._guard.quarantined(record)]
             return handled
-        is_suspect = entry is not None and entry.reason == QUARANTINE
-        if is_suspect:
-            await self._guard.before(record)
         try:
             handled = await self._run(item, work, entry)
         except (LienthongError, Interrupted):
@@ -158,7 +174,7 @@ class Handling:
         except Exception:
             await self._guard.crashed(record)
             raise
-        if is_suspect:
+        if entry is not None and entry.reason == QUARANTINE:
             await self._guard.after(record)
         return handled
 
@@ -267,9 +283,17 @@ class Handling:
     def _set_aside(self, item: Item, error: RecordError, entry: ParkedEntry | None) -> Handled:
         if self._errors.tolerance == "stop":
             raise FatalError(f"a record failed ({error.code}) and the pipeline tolerates none") from error
+        letter = self._letter(item, error)
+        reason = f"{error.code}.{error.reason}" if error.reason else error.code
+        handled = Handled(Outcome(OutcomeKind.DEAD_LETTERED, reason, error.attempts), [letter])
+        if self._errors.sequenced and item.record.key is not None and not item.assignment.is_over:
+            return self._flow.park_dead_letter(item, handled, entry)
+        return handled
+
+    def _letter(self, item: Item, error: RecordError) -> OutgoingRecord:
         step = self._pipeline.definition.step
         undecoded = item.data is None and item.error is not None
-        letter = to_dead_letter(
+        return to_dead_letter(
             item.record,
             topic=self._dead_letters,
             pipeline=self._pipeline.name,
@@ -280,11 +304,15 @@ class Handling:
             connector=getattr(step, "connector", ""),
             max_bytes=self._max_dead_letter_bytes,
         )
-        reason = f"{error.code}.{error.reason}" if error.reason else error.code
-        handled = Handled(Outcome(OutcomeKind.DEAD_LETTERED, reason, error.attempts), [letter])
-        if self._errors.sequenced and item.record.key is not None and not item.assignment.is_over:
-            return self._flow.park_dead_letter(item, handled, entry)
-        return handled
+
+
+def _condemned() -> RecordError:
+    error = RecordError(
+        "handling this record ended its worker again and again; mend the defect, then replay or discard the record",
+        reason=QUARANTINE,
+    )
+    error.attempts = LIMIT
+    return error
 
 
 def _type_of(record: Record) -> str:

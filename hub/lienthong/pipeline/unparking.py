@@ -217,6 +217,7 @@ class Unparking:
         if order is not None:
             record = _decided(record, order.command)
         is_replayed = order is not None and order.command.action is Action.REPLAY
+        await self._handling.approach(entry)
         item = self._decode(record, assignment, is_replayed=is_replayed)
         try:
             handled = await self._handling.run(item, work, entry)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from lienthong.delivery.command import Action
 from lienthong.pipeline.crash_guard import QUARANTINED
 from lienthong.pipeline.key_state import decode
 
@@ -24,6 +25,7 @@ def live(make_lab, make_bench):
         messages = [bench.progress(number) for number in numbers]
         if key is not None:
             messages[0].key_ = key
+        lab.messages = messages
         await lab.engine.submit(bench.slice(*messages))
         await lab.turns(120)
         return lab
@@ -114,4 +116,50 @@ async def test_a_worker_that_died_in_silence_is_followed_by_careful_ones(make_la
     await lab.turns()
     assert lab.parked() == ["p-1", "p-2"]
     assert lab.step.calls == []
+    await lab.engine.stop()
+
+
+@pytest.mark.parametrize(("action", "end"), [(Action.REPLAY, "delivered"), (Action.DISCARD, "cancelled")])
+async def test_an_operator_releases_it_by_its_dead_letter(live, producer, metrics, action, end) -> None:
+    """It is listed among the dead letters; once the defect is mended it goes on, then those behind it."""
+    await _crash(live, 3)
+    lab = await live({"p-1": ZeroDivisionError("defect")})
+    (letter,) = producer.of("deadletters.deliver")
+    assert dict(letter.headers)["lt-error-detail"]
+    assert dict(letter.headers)["lt-error-reason"] == b"quarantine"
+    lab.step.answers.clear()
+    lab.give(lab.messages[0], action)
+    await lab.turns(200)
+    assert lab.receipts()[-2:] == [("p-1", end), ("p-2", "delivered")]
+    assert lab.parked() == []
+    assert metrics.value("lienthong_alerts", **ALERT) == 0
+    await lab.engine.stop()
+
+
+async def test_a_replay_that_crashes_again_is_given_three_tries(live, producer, metrics) -> None:
+    """The order is read again after each crash, and ends in quarantine once more instead of never."""
+    await _crash(live, 3)
+    lab = await live({"p-1": ZeroDivisionError("defect")})
+    lab.give(lab.messages[0], Action.REPLAY)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(lab.engine.wait_failed(), 1)
+        await lab.engine.stop()
+        lab = await live({"p-1": ZeroDivisionError("defect")}, numbers=(1,))
+    assert lab.parked() == ["p-1", "p-2"]
+    assert len(producer.of("deadletters.deliver")) == 2
+    assert metrics.value("lienthong_alerts", **ALERT) == 1
+    await lab.engine.stop()
+    lab = await live({"p-1": ZeroDivisionError("defect")}, numbers=(1,))
+    await lab.turns()
+    assert lab.step.calls == [], "the order is done"
+    await lab.engine.stop()
+
+
+async def test_a_record_in_quarantine_is_not_even_decoded(live, monkeypatch) -> None:
+    """A parser that takes the process with it must not be given the record again."""
+    await _crash(live, 3, numbers=(1,))
+    monkeypatch.setattr("lienthong.pipeline.handling.decode", None)
+    lab = await live(numbers=(1,))
+    assert lab.parked() == ["p-1"]
     await lab.engine.stop()
