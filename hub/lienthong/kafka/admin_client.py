@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 
 from kafka import KafkaAdminClient
 from kafka import errors as library
-from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.admin import ConfigResource, ConfigResourceType, MemberToRemove
 from kafka.net.compat import KafkaNetClient
 
 from lienthong.config.models import KafkaSettings
@@ -98,6 +98,10 @@ class Cluster(Protocol):
             Names that had as many already, because somebody else was faster.
         """
         ...
+
+
+#: A member that does not exist any more has left.
+_GONE = (library.NoError, library.UnknownMemberIdError)
 
 
 class KafkaCluster:
@@ -252,6 +256,22 @@ class KafkaCluster:
             if item.name not in raced:
                 _check(item.error_code, f"adding partitions to {item.name}")
         return raced
+
+    def remove_member(self, group: str, member_id: str) -> None:
+        """Take a member out of a group; one that is gone already is no error.
+
+        Args:
+            group: Name of the consumer group.
+            member_id: As the group called it.
+
+        Raises:
+            BrokerUnavailableError: If the group's coordinator is away.
+        """
+        with translated(f"leaving the group {group}"):
+            answers = self._client.remove_group_members(group, [MemberToRemove(member_id=member_id)])
+        for problem in answers.values():
+            if problem not in _GONE:
+                _check(problem.errno, f"leaving the group {group}")
 
 
 def _check(code: int, doing: str) -> None:

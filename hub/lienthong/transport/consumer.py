@@ -18,15 +18,18 @@ from mode import Service
 
 from lienthong.config.models import KafkaSettings
 from lienthong.errors import FatalError
+from lienthong.kafka.admin_client import KafkaCluster
 from lienthong.kafka.settings import consumer_configuration
 from lienthong.record import Place
 from lienthong.transport.assignment import Assignment, Slice
+from lienthong.transport.ghost import GhostRemover
 from lienthong.transport.listener import PartitionListener, Rebalance
 from lienthong.transport.poller import Limits, Poller
 
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 15.0
+_GHOST_CONNECT_MILLISECONDS = 1_000
 
 
 class Consumer(FaustConsumer):
@@ -64,7 +67,11 @@ class Consumer(FaustConsumer):
             raise FatalError("the topics of a running pipeline cannot change; restart it")
         configuration = consumer_configuration(self._settings, client_id=self.app.conf.id, group=self.app.conf.id)
         limits = getattr(self.app, "poll_limits", None) or Limits()
-        self.poller = Poller(configuration, sorted(topics), self, limits)
+        settings = self._settings
+        ghosts = GhostRemover(
+            self.app.conf.id, lambda: KafkaCluster(settings, connect_timeout_ms=_GHOST_CONNECT_MILLISECONDS)
+        )
+        self.poller = Poller(configuration, sorted(topics), self, limits, departed=ghosts.remove)
         self.poller.start()
 
     def assigned(self, assignments: Sequence[Assignment]) -> None:

@@ -58,6 +58,7 @@ class Poller:
         limits: Bounds.
         create: Builds the consumer; tests give a scripted one.
         monotonic: Seconds that never run backwards.
+        departed: Told which member this worker was, when it lost touch with the group.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Poller:
         limits: Limits | None = None,
         create: Callable[[dict[str, Any]], Any] = Consumer,
         monotonic: Callable[[], float] = time.monotonic,
+        departed: Callable[[str], object] | None = None,
     ) -> None:
         self._configuration = {**configuration, "enable.partition.eof": True, "on_commit": self._on_commit}
         self._topics = list(topics)
@@ -86,6 +88,8 @@ class Poller:
         self.commit_failures_total = 0
         self._thread = threading.Thread(target=self._run, name="lienthong-poller", daemon=True)
         self._consumer: Any = None
+        self._departed = departed
+        self._member_id = ""
         self._membership = Membership(configuration, monotonic)
         self._starts = StartFinder(self._membership, self._stopping)
         self._windows = WindowWatch(self._limits.window_records, self._limits.partition_records, monotonic)
@@ -342,6 +346,7 @@ class Poller:
     def _on_assign(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
             self.has_joined = True
+            self._member_id = consumer.memberid() or self._member_id
             new = self._starts.find(consumer, partitions) if partitions else []
             consumer.incremental_assign([start for _, start in new])
             if new:
@@ -360,6 +365,8 @@ class Poller:
 
     def _on_lost(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
+            if self._departed is not None and self._member_id:
+                self._departed(self._member_id)
             self._give_back(partitions, lost=True)
             consumer.incremental_unassign(list(partitions))
         except BaseException as error:  # noqa: BLE001 - as above

@@ -76,6 +76,10 @@ class ScriptedConsumer:
     is_closed: bool = False
     callbacks: dict[str, Callable[..., None]] = field(default_factory=dict)
 
+    def memberid(self) -> str:
+        """Return what the group calls this member."""
+        return "member-1"
+
     def subscribe(self, topics: Sequence[str], **callbacks: Callable[..., None]) -> None:
         """Keep the callbacks."""
         self.callbacks = callbacks
