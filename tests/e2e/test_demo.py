@@ -39,6 +39,20 @@ def test_every_number_of_a_short_run_agrees(run_demo):
     assert demo.left_behind() == []
 
 
+def test_a_window_and_a_quota_are_kept(run_demo):
+    """The portal itself counts: nothing inside its window, nothing beyond its quota, and every record comes out."""
+    demo = run_demo("--records", "600", "--window", "10", "--quota", "60", "--no-progress")
+    code, output = demo.finish()
+
+    assert code == 0, output
+    titles = {check["title"].partition(" / ")[2]: check["observed"] for check in demo.report["checks"]}
+    assert titles["requests beyond the quota"] == titles["requests inside the window"] == 0
+    assert titles["records that waited for its end"] > 0
+    assert demo.report["drain"]["requests"] > 600
+    assert "backlog cleared" in output
+    assert demo.left_behind() == []
+
+
 @pytest.mark.parametrize(
     ("sabotage", "noticed"),
     [
