@@ -85,7 +85,8 @@ class CircuitBreaker:
         self._opened_at: float | None = None
         self._interval = policy.initial_interval
         self._changed = asyncio.Event()
-        #: Calls that may be under way; None for no limit.
+        #: Calls that may be under way; None for no limit. Calls from before the last change may hang for long, and
+        #: do not count.
         self._room: int | None = 1 if starts_slowly else None
         self._under_way = 0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -151,7 +152,7 @@ class CircuitBreaker:
         Args:
             admission: What :meth:`admit` returned.
         """
-        self._under_way -= 1
+        self._ended(admission)
         if admission.generation == self._generation:
             self._failures = 0
             self._refusals = 0
@@ -176,7 +177,7 @@ class CircuitBreaker:
             retry_after_seconds: Wait that the target asked for.
             at_once: Whether one failure is enough to open the circuit, as after "too many requests".
         """
-        self._under_way -= 1
+        self._ended(admission)
         if admission.generation != self._generation:
             self._postpone(retry_after_seconds)
             self._let_in()
@@ -202,7 +203,7 @@ class CircuitBreaker:
         Delivery:
             The first refusal opens the circuit: wrong credentials that are sent again and again lock accounts.
         """
-        self._under_way -= 1
+        self._ended(admission)
         if is_suspended:
             if self._state is not CircuitState.SUSPENDED:
                 self._open(Cause.SUSPENDED, 0.0, CircuitState.SUSPENDED)
@@ -224,7 +225,7 @@ class CircuitBreaker:
         Args:
             admission: What :meth:`admit` returned.
         """
-        self._under_way -= 1
+        self._ended(admission)
         if admission.is_probe and admission.generation == self._generation:
             self._change(CircuitState.OPEN)
         self._let_in()
@@ -279,8 +280,13 @@ class CircuitBreaker:
             wait = min(max(0.0, retry_after_seconds), self._policy.retry_after_cap)
             self._probe_at = max(self._probe_at, self._clock.monotonic() + wait)
 
+    def _ended(self, admission: Admission) -> None:
+        if admission.generation == self._generation:
+            self._under_way -= 1
+
     def _change(self, state: CircuitState) -> None:
         self._state = state
+        self._under_way = 0
         self._probing = False
         self._generation += 1
         self._changed.set()

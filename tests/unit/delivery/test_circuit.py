@@ -223,6 +223,21 @@ async def test_who_cuts_us_off_is_not_called_again(breaker, clock):
     await asyncio.gather(*lanes, return_exceptions=True)
 
 
+async def test_calls_that_hang_since_before_the_outage_hold_up_nobody(breaker, clock):
+    """They end by their own time limit, maybe a minute after the target was back."""
+    for _ in range(50):
+        await breaker.admit()
+    await _fail(breaker, clock, AWAY, times=3)
+    probe = _call(breaker)
+    await clock.step()
+    await clock.step(1)
+    await probe
+    later = [_call(breaker) for _ in range(10)]
+    await clock.step()
+
+    assert [await each for each in later] == ["done"] * 10
+
+
 async def test_a_lane_that_is_cancelled_when_its_turn_comes_hands_it_on(breaker, clock):
     """Room that nobody takes would stay empty until the next answer, which may never come."""
     breaker.begin_slowly()

@@ -71,7 +71,8 @@ class World:
         probes = [each for each in self.under_way if each.is_probe and each.generation == self.circuit._generation]
         assert len(probes) == (state is CircuitState.HALF_OPEN), "a half-open circuit has exactly one probe"
         assert self.circuit.waiting == len(self.lanes)
-        assert self.circuit._under_way == len(self.under_way)
+        now = [each for each in self.under_way if each.generation == self.circuit._generation]
+        assert self.circuit._under_way == len(now)
 
     async def step(self, what: str, number: int) -> None:
         """Do one thing."""
