@@ -195,6 +195,7 @@ def test_only_users_of_a_connector_get_its_secret(render):
 
     assert {
         "hub-lienthong-intake": {"kafka", "pseudonym"},
+        "hub-lienthong-intake-bulk": {"kafka", "pseudonym"},
         "hub-lienthong-verify-dossier": {"kafka", "pseudonym", "population"},
         "hub-lienthong-deliver-dossier": {"kafka", "pseudonym", "portal"},
         "hub-lienthong-link-verification": {"kafka", "pseudonym"},
