@@ -71,7 +71,8 @@ class Poller:
         monotonic: Callable[[], float] = time.monotonic,
         departed: Callable[[str], object] | None = None,
     ) -> None:
-        self._configuration = {**configuration, "enable.partition.eof": True, "on_commit": self._on_commit}
+        own = {"enable.partition.eof": True, "on_commit": self._on_commit, "error_cb": self._on_error}
+        self._configuration = {**configuration, **own}
         self._topics = list(topics)
         self._inbox = inbox
         self._limits = limits or Limits()
@@ -283,8 +284,17 @@ class Poller:
             )
         if error.fatal() or (error.code() not in TRANSIENT_CODES and not error.retriable()):
             raise FatalError(f"the consumer cannot go on ({error.name()}); check the broker, the topics and the ACLs")
-        self.is_broker_away |= error.code() == KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
         log.warning("broker_unreachable", error_code=error.name())
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Take what concerns the client as a whole; the library never hands it out by ``poll``."""
+        if error.fatal():
+            reason = f"the consumer cannot go on ({error.name()}); check the group and the ACLs"
+            self._error = self._error or FatalError(reason)
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            if not self.is_broker_away:
+                log.warning("broker_unreachable", error_code=error.name())
+            self.is_broker_away = True
 
     def _confirm(self) -> None:
         """Ask the group by a commit whether it still counts on this process, after a long silence."""

@@ -1,5 +1,6 @@
 """One province of one test: its topics, its publishers and its worker processes."""
 
+import http.client
 import json
 import os
 import signal
@@ -73,6 +74,17 @@ class Worker:
     def is_ready(self) -> bool:
         """Whether it owns partitions."""
         return self.ready_file.exists()
+
+    def probe(self, name: str) -> tuple[int, list[str]]:
+        """Ask for readiness or liveness; return the status and what is wrong."""
+        port = json.loads(self.ready_file.read_text())["metrics_port"]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", f"/{name}")
+            answer = connection.getresponse()
+            return answer.status, list(json.loads(answer.read())["reasons"])
+        finally:
+            connection.close()
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""

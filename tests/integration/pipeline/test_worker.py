@@ -114,9 +114,12 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing(make_province, wait, tm
                 broker.kill()
             if number == 80:
                 time.sleep(3)
+                wait(lambda: worker.probe("readyz") == (503, ["kafka"]), workers=[worker])
+                assert worker.probe("livez") == (200, [])
                 broker.start()
         assert producer.flush(60) == 0
         wait(lambda: province.lag() == 0, workers=[worker])
+        wait(lambda: worker.probe("readyz") == (200, []), workers=[worker])
         worker.signal(signal.SIGTERM)
         assert worker.ends() == 0, worker.log
         province.assert_complete(most_repeats=4_000)

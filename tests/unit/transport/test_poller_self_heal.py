@@ -121,10 +121,21 @@ def test_a_lost_partition_never_becomes_trustworthy_again(rig) -> None:
     assert not new.is_suspect
 
 
-def test_a_broker_that_went_away_is_known_until_it_gives_a_sign_of_life(rig, event_of) -> None:
+def test_a_fatal_error_of_the_client_ends_the_worker(rig) -> None:
+    """It is told by another way than the errors of partitions, and the client does nothing more after it."""
+    rig.assign(0)
+    rig.poller._on_error(KafkaError(KafkaError._FENCED, "fenced", fatal=True))
+    with pytest.raises(FatalError, match="_FENCED"):
+        rig.turn()
+
+
+def test_a_broker_that_went_away_is_known_until_it_gives_a_sign_of_life(rig) -> None:
     """A worker without its broker is not ready, and is never ended for it."""
     rig.assign(0)
-    rig.consumer.script.append(event_of(KafkaError._ALL_BROKERS_DOWN))
+    rig.consumer.script.append(lambda: rig.consumer.configuration["error_cb"](_error(KafkaError._TRANSPORT)))
+    rig.turn()
+    assert not rig.poller.is_broker_away
+    rig.consumer.script.append(lambda: rig.consumer.configuration["error_cb"](_error(KafkaError._ALL_BROKERS_DOWN)))
     rig.turn()
     assert rig.poller.is_broker_away
     rig.fetch(0)
@@ -136,6 +147,10 @@ def test_a_worker_that_is_given_nothing_has_joined_all_the_same(rig) -> None:
     assert not rig.poller.has_joined
     rig.assign()
     assert rig.poller.has_joined
+
+
+def _error(code: int) -> KafkaError:
+    return KafkaError(code)
 
 
 def _partition(place: Place) -> TopicPartition:
