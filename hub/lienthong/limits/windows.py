@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
@@ -17,6 +17,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: A Monday; any would do.
 _SOME_MONDAY = datetime(2024, 1, 1, tzinfo=VIETNAM)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 #: How long one wait may be, so that a corrected wall clock is noticed.
 _MAX_WAIT_SECONDS = 30.0
 
@@ -120,6 +121,8 @@ class MaintenanceCalendar:
         daily = [window for window in self._windows if isinstance(window, DailyWindow)]
         if daily and _opens_at(daily, _SOME_MONDAY) - _SOME_MONDAY > _WEEK:
             raise ValueError("the daily windows leave no time at which the target is open")
+        #: A span without a window, so that the calendar is not searched for every call.
+        self._open_from = self._open_until = _SOME_MONDAY
 
     def is_closed(self, now: datetime) -> bool:
         """Return whether the target must be left alone.
@@ -127,7 +130,13 @@ class MaintenanceCalendar:
         Args:
             now: An aware time.
         """
-        return any(window.end_around(now) is not None for window in self._windows)
+        if not self._windows or self._open_from <= now < self._open_until:
+            return False
+        if any(window.end_around(now) is not None for window in self._windows):
+            return True
+        starts = [start for window in self._windows if (start := window.next_start(now)) is not None]
+        self._open_from, self._open_until = now, min(starts, default=_NEVER)
+        return False
 
     def opens_at(self, now: datetime) -> datetime:
         """Return when calls may be made: now, or the end of all windows that follow each other from now on.

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lienthong.clock import VIETNAM
@@ -102,3 +104,24 @@ class TestMaintenanceCalendar:
         """A wrong calendar is found before the night, not in it."""
         with pytest.raises(ValidationError):
             _calendar(*windows)
+
+
+@given(
+    minutes=st.lists(st.integers(0, 14 * 24 * 60), min_size=1, max_size=30),
+    windows=st.lists(
+        st.sampled_from(
+            [
+                {"daily": "22:00-05:00"},
+                {"daily": "12:00-13:00", "days": ["sat", "sun"]},
+                {"starts": "2026-10-08T08:00:00+07:00", "ends": "2026-10-09T12:00:00+07:00"},
+            ]
+        ),
+        max_size=3,
+    ),
+)
+def test_a_calendar_that_is_asked_often_says_what_a_new_one_says(minutes, windows):
+    """What it remembers is never older than the question, also when the clock is set back."""
+    asked = _calendar(*windows)
+    for minute in minutes:
+        moment = _at("2026-10-05T00:00") + timedelta(minutes=minute)
+        assert asked.is_closed(moment) is _calendar(*windows).is_closed(moment)
