@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 
 from lienthong.errors import ConfigurationError
-from lienthong.rest.transport import Transport
+from lienthong.rest.transport import Call, Transport
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 #: Below the idle limit of common servers (aiohttp 75 s, nginx 75 s, IIS 120 s), so that we close first.
@@ -40,10 +40,11 @@ class Client(httpx.AsyncClient):
             target = self._merge_url(url)
             if len(self._targets) < _MAX_TARGETS:
                 self._targets[url] = target
+        content = options.get("content")
         extensions = {"timeout": self.timeout.as_dict()}
-        return httpx.Request(
-            method, target, headers=self.headers, content=options.get("content"), extensions=extensions
-        )
+        if isinstance(content, bytes):
+            return Call(method, target, self.headers, content, extensions)
+        return httpx.Request(method, target, headers=self.headers, content=content, extensions=extensions)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
