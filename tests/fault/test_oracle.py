@@ -87,6 +87,7 @@ def test_a_record_without_a_receipt_is_a_loss_unless_it_is_listed_as_in_flight(w
     """Open is only what the reconciler lists."""
     del world.evidence.receipts[DELIVER]["/hue/one-stop", "e-3"]
     assert world.judge().lost == 1
+    world.reports[3].accepted = 1
     world.reports[3].open["in_flight"] = Listing(1, [Located("/hue/one-stop", "e-3", "records", 0, 2)])
     found = world.judge()
     assert (found.lost, found.open) == (0, 1)
