@@ -68,7 +68,7 @@ def _wrong(case: Case, result: Result, *, is_timed: bool) -> list[str]:
         found.append("the fault was never injected")
     if not result.is_settled and not case.allows_unsettled:
         found.append("not everything settled in time")
-    for name in ("lost", "effects_repeated", "inversions", "unexpected"):
+    for name in ("lost", "effects_repeated", "repeats_unshown", "inversions", "unexpected"):
         count = getattr(verdict, name)
         if count:
             found.append(f"{name}: {count}")
