@@ -258,9 +258,9 @@ class ConnectorSpec:
         Returns:
             ``none`` for a connector that declares nothing: what nobody promised is not relied on.
         """
-        operation = self.operations.get(record_type)
-        if operation in self.effects:
-            return self.effects[operation]
+        named = self.effects.get(self.operations.get(record_type, ""))
+        if named is not None:
+            return named
         return max(self.effects.values(), key=list(Effect).index, default=Effect.NONE)
 
 

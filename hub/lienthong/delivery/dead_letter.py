@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from lienthong.delivery.effect import digest
-from lienthong.delivery.hygiene import identity, safe_headers, safe_key, scrub
+from lienthong.delivery.hygiene import identity, identity_of_headers, safe_headers, safe_key, scrub
 from lienthong.errors import DeadLetterWriteError, DecodeError, LienthongError, ValidationFailedError
 from lienthong.record import Headers, OutgoingRecord, Record
 
@@ -117,7 +117,7 @@ def to_dead_letter(
         The caller settles the record only when Kafka has acknowledged this one. A record that does not fit is kept
         without its value, marked ``lt-error-truncated``, because refusing it would stop the pipeline for ever.
     """
-    origin = safe_headers(record.headers)
+    origin = safe_headers(_named(record))
     letter_id = dead_letter_id(pipeline, record)
     found: dict[str, str] = {
         "id": letter_id,
@@ -224,6 +224,18 @@ def parse(record: Record) -> DeadLetter:
         )
     except (KeyError, ValueError) as error:
         raise DecodeError("the record is no dead letter", reason="dead_letter") from error
+
+
+def _named(record: Record) -> Headers:
+    """Return the headers with source and id also where a structured value has them.
+
+    Whoever decides on the dead letter without its value must call the record by the name that its receipts have.
+    """
+    source, event_id = identity(record)
+    if not source or (source, event_id) == identity_of_headers(record):
+        return record.headers
+    mine = [("ce_source", source.encode()), ("ce_id", event_id.encode())]
+    return [*(each for each in record.headers if each[0].lower() not in {"ce_source", "ce_id"}), *mine]
 
 
 def _detail(error: BaseException) -> str:

@@ -3,12 +3,14 @@
 import re
 import unicodedata
 
-from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, STANDARD
+from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, STANDARD, STRUCTURED_TYPE, from_kafka
+from lienthong.errors import DecodeError
 from lienthong.record import LANE_HEADER, Headers, Record
 
 KEY_ID_HEADER = "lt-key-id"
 _OWN = frozenset({"content-type", KEY_ID_HEADER, LANE_HEADER})
 REMOVED = "[removed]"
+_STRUCTURED = STRUCTURED_TYPE.encode()
 _ATTRIBUTE = re.compile(r"ce_([a-z0-9]{1,64})")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 # Between other letters and digits such a run is part of a longer code, for example of a trace id.
@@ -72,6 +74,22 @@ def safe_key(key: bytes | None) -> bytes | None:
 
 def identity(record: Record) -> tuple[str, str]:
     """Return CloudEvents source and id, or an empty source and ``topic:partition:offset`` without usable ones.
+
+    Args:
+        record: Any record; in structured mode its value counts, and its headers only if the value cannot be read.
+    """
+    if (record.header("content-type") or b"").startswith(_STRUCTURED) and record.value:
+        try:
+            event = from_kafka(record.headers, record.value)
+        except DecodeError:
+            return identity_of_headers(record)
+        if max(len(event.source), len(event.id)) <= MAX_ATTRIBUTE_CHARACTERS:
+            return event.source, event.id
+    return identity_of_headers(record)
+
+
+def identity_of_headers(record: Record) -> tuple[str, str]:
+    """Return CloudEvents source and id as the headers say, or an empty source and ``topic:partition:offset``.
 
     Args:
         record: Any record.

@@ -3,7 +3,7 @@
 A worker that cannot read a record falls back on its headers, and then on its place, so a record may be known by either.
 """
 
-from lienthong.delivery.hygiene import identity, looks_personal
+from lienthong.delivery.hygiene import identity_of_headers, looks_personal
 from lienthong.envelope import STRUCTURED_TYPE, from_kafka
 from lienthong.errors import DecodeError
 from lienthong.record import Record
@@ -20,7 +20,7 @@ def candidates_of(record: Record) -> tuple[Identity, ...]:
     Returns:
         CloudEvents source and id; an empty source and ``topic:partition:offset`` where a worker may have used that.
     """
-    by_headers = identity(record)
+    by_headers = identity_of_headers(record)
     is_structured = (record.header("content-type") or b"").startswith(STRUCTURED_TYPE.encode())
     if by_headers[0] and not is_structured and not _is_personal(by_headers):
         return (by_headers,)

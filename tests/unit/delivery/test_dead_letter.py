@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lienthong.delivery.dead_letter import dead_letter_id, parse, to_dead_letter
+from lienthong.delivery.hygiene import identity
 from lienthong.errors import (
     DecodeError,
     RejectedByTargetError,
@@ -142,3 +143,17 @@ def test_every_record_can_be_set_aside(headers, key, message):
 
     assert letter.value == record.value
     assert letter.offset == record.offset
+
+
+def test_a_structured_record_is_named_by_its_content():
+    """Decided on without its value, it must get a receipt of the same name as when it was set aside or delivered."""
+    body = b'{"specversion":"1.0","id":"e-9","source":"/hue/one-stop","type":"x.y","data":{}}'
+    headers = [("content-type", b"application/cloudevents+json; charset=utf-8"), ("ce_id", b"another")]
+    record = RECORD._replace(value=body, headers=headers)
+    letter = parse(_read(_letter(record)))
+
+    assert identity(record) == ("/hue/one-stop", "e-9")
+    assert identity(record._replace(value=None, headers=letter.headers)) == ("/hue/one-stop", "e-9")
+    assert identity(record._replace(value=letter.value, headers=letter.headers)) == ("/hue/one-stop", "e-9")
+    assert letter.id == dead_letter_id("x", record)
+    assert identity(record._replace(value=b"{")) == ("", record.place_id)
