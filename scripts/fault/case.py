@@ -23,7 +23,6 @@ class Case:
         needs: What it asks of its arena.
         run: Breaks something and mends it, while the load runs.
         check: Looks at the end for what only this case knows; adds problems to the arena.
-        is_short: Whether it belongs to the short form.
         is_quick: Whether the tests run it, too.
         max_recovery_seconds: Records must flow again within so many seconds; None for no limit.
         allows_unsettled: Whether the hub rightly does not settle everything.
@@ -34,15 +33,36 @@ class Case:
     needs: Needs
     run: Run
     check: Check | None = None
-    is_short: bool = True
     is_quick: bool = False
     max_recovery_seconds: float | None = None
     allows_unsettled: bool = False
 
 
-__all__ = ["CASES", "CannotRun", "Case", "Result", "case"]
+__all__ = ["CASES", "SHORT", "CannotRun", "Case", "Result", "case"]
 
 CASES: dict[str, Case] = {}
+#: One case for each mechanism: what a gate of a few minutes runs.
+SHORT = frozenset(
+    {
+        "broker-hang",
+        "broker-kill",
+        "cluster-lose-one",
+        "crash-exception",
+        "disk-full",
+        "lease-holder-kill",
+        "ledger-down",
+        "network-cut",
+        "poison",
+        "redeploy-in-retry",
+        "retention-passed",
+        "rolling-restart",
+        "secret-rotation",
+        "target-503",
+        "target-half-answer",
+        "worker-hang",
+        "worker-kill",
+    }
+)
 
 
 def case(name: str, title: str, needs: Needs | None = None, **more: Any) -> Callable[[Run], Run]:

@@ -123,7 +123,6 @@ def retention_passed(stage: Stage) -> None:
     "retention-extended",
     "the target is away for longer than the records' retention",
     Needs(settle_seconds=90.0),
-    is_short=False,
 )
 def retention_extended(stage: Stage) -> None:
     """Let the topic forget after a minute and a half, and keep the portal away for longer."""
