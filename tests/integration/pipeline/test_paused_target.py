@@ -1,4 +1,4 @@
-"""A worker whose target is closed by plan: it waits, stays healthy, stops at once when told to, and then delivers."""
+"""A worker whose target is not called: closed by plan, or refusing the password. It waits, stays healthy, goes on."""
 
 import json
 import signal
@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from lienthong.kafka.embedded_state import free_port
 
 pytestmark = pytest.mark.kafka
 PIPELINE = "deliver-dossier"
@@ -43,7 +45,7 @@ def _requests(portal: httpx.Client) -> int:
 def start(province: Any, portal: httpx.Client) -> Any:
     """Give a function that starts a worker whose target is closed for some seconds from now."""
 
-    def make(seconds: float) -> Any:
+    def make(seconds: float = 0, *, metrics_port: int = 0, **changes: Any) -> Any:
         now = datetime.now(UTC)
         window = {"starts": now.isoformat(), "ends": (now + timedelta(seconds=seconds)).isoformat()}
         connector = {
@@ -54,10 +56,11 @@ def start(province: Any, portal: httpx.Client) -> Any:
             "unit_code": "H57",
             "simulator": True,
             "limits": {"maintenance": [window]} if seconds else {},
+            **changes,
         }
         file = province.folder / "hub.yaml"
         file.write_text(json.dumps({"connectors": {"portal": connector}}), encoding="utf-8")
-        return province.start(PIPELINE, LIENTHONG_CONFIG=str(file))
+        return province.start(PIPELINE, LIENTHONG_CONFIG=str(file), LIENTHONG_METRICS_PORT=str(metrics_port))
 
     return make
 
@@ -87,3 +90,32 @@ def test_a_window_is_waited_for_without_a_call_and_a_stop_inside_it_is_quick(pro
     # Nobody registered these dossiers, so the portal refuses each step on its merits: one login and one call for each.
     assert {each.kind for each in province.receipts(PIPELINE)} == {"dead_lettered"}
     assert _requests(portal) == len(KEYS) + 1
+
+
+def test_a_refused_password_is_replaced_in_its_file_without_a_restart(province, portal, start, wait, tmp_path):
+    """Two logins in half a minute, an alert, a living worker; the next probe finds the new password and all goes on."""
+    portal.put("/_control/options", json={"user_name": "tinh", "password": "new"}).raise_for_status()
+    files = [tmp_path / "present", tmp_path / "next"]
+    for file in files:
+        file.write_text(f"wrong {file.name}")
+    producer = province.producer()
+    province.produce(producer, KEYS, province.records)
+    assert producer.flush(30) == 0
+    port = free_port()
+    worker = start(metrics_port=port, password=None, password_files=[str(file) for file in files])
+
+    def alerts() -> float:
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        lines = [line for line in page.splitlines() if line.startswith("lienthong_alerts{")]
+        return sum(float(line.rpartition(" ")[2]) for line in lines if 'alert="target_configuration"' in line)
+
+    wait(lambda: worker.is_ready and alerts() == 1, workers=[worker])
+    time.sleep(5)
+    assert _requests(portal) == 2
+    assert httpx.get(f"http://127.0.0.1:{port}/livez", trust_env=False).status_code == 200
+
+    files[1].write_text("new")
+    wait(lambda: len(province.receipts(PIPELINE)) == len(KEYS), workers=[worker])
+    wait(lambda: alerts() == 0, workers=[worker])
+    # One login with each password, and one step for each dossier, which nobody registered.
+    assert _requests(portal) == 2 + 2 + len(KEYS)
