@@ -26,13 +26,16 @@ from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
 from lienthong.pipeline.attempt import Turns
 from lienthong.pipeline.bulk_lane import BulkLane, Pace, readers_of, waiting_records
+from lienthong.pipeline.crash_guard import CrashGuard
 from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline, load_pipelines
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.forward import Forward
 from lienthong.pipeline.intake import Intake
+from lienthong.pipeline.key_state import KeyStates
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.pure import PureEngine, PureStep
+from lienthong.pipeline.pure_guard import PureGuard, journals_of
 from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.remote import RemoteEngine
 from lienthong.pipeline.step import RemoteStep
@@ -82,7 +85,8 @@ def build_engine(
         registry = SchemaRegistry.installed()
         replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics, registry, codec)
         pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
-        return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace)
+        guard = _pure_guard(settings, pipeline, catalogue, pure, producer, clock, metrics)
+        return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace, guard)
     return _remote(settings, pipeline, catalogue, producer, clock, metrics)
 
 
@@ -245,6 +249,24 @@ def _pure_step(
         pseudonymizer(settings),
         {topic.full_name: topic.max_message_bytes for topic in catalogue},
     )
+
+
+def _pure_guard(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    catalogue: TopicCatalogue,
+    step: PureStep,
+    producer: AcknowledgedProducer,
+    clock: Clock,
+    metrics: Metrics,
+) -> PureGuard:
+    states = KeyStates()
+    topic = pipeline.names.of_pipeline("state", pipeline.name)
+    most = pipeline.definition.policy.max_unsettled
+    guard = CrashGuard(pipeline.name, topic, states, producer, metrics, most)
+    max_bytes = catalogue.get(f"deadletters.{pipeline.name}").max_message_bytes
+    read = journals_of(pipeline, settings.kafka)
+    return PureGuard(pipeline, step.process, guard, states, read, clock, max_bytes)
 
 
 def _pace(

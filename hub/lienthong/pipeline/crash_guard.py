@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from lienthong.delivery.crash_marker import Journal, decode, encode
+from lienthong.delivery.crash_marker import LIMIT, Journal, decode, encode
 from lienthong.errors import LienthongError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
@@ -100,6 +100,15 @@ class CrashGuard:
         """
         journal = self._journals.get(_place(record))
         return journal is not None and journal.is_condemned(record.offset)
+
+    def has_condemned(self, place: Place) -> bool:
+        """Return whether there is such a record in a partition.
+
+        Args:
+            place: The partition.
+        """
+        journal = self._journals.get(place)
+        return journal is not None and any(count >= LIMIT for count in journal.crashes.values())
 
     async def before(self, record: Record) -> None:
         """Write down that a record which may end the worker is begun.

@@ -10,6 +10,7 @@ from lienthong.delivery.dead_letter import acknowledged
 from lienthong.kafka.producer import AcknowledgedProducer, PendingWrites
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.definitions import Pipeline
+from lienthong.pipeline.pure_guard import PureGuard
 from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.work import Work
 from lienthong.receipt import ReceiptBatch, encode_all
@@ -56,6 +57,7 @@ class PureEngine:
         metrics: What operators see.
         replay: Carries out what operators decide on dead letters; None for nobody.
         pace: Lets slices through; None lets all through at once.
+        guard: Finds records that end the worker; None for nobody to look.
 
     Delivery:
         Records are written in the order of their partition. A slice is settled when Kafka has acknowledged all of its
@@ -72,11 +74,13 @@ class PureEngine:
         metrics: Metrics,
         replay: PureReplay | None = None,
         pace: SlicePace | None = None,
+        guard: PureGuard | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._replay = replay
         self._pace = pace
+        self._guard = guard
         self._replaying: asyncio.Task[None] | None = None
         self._step = step
         self._producer = producer
@@ -98,6 +102,8 @@ class PureEngine:
         if self._replaying is not None:
             self._replaying.cancel()
             await asyncio.gather(self._replaying, return_exceptions=True)
+        if self._guard is not None:
+            await self._guard.close()
         await self._producer.stop()
 
     async def submit(self, item: Slice) -> None:
@@ -115,7 +121,7 @@ class PureEngine:
             return
         if item.assignment.is_leaving or not await confirmed(item.assignment):
             return
-        work = self._step.process(item)
+        work = self._step.process(item) if self._guard is None else await self._guard.work_on(item)
         pending = await self._producer.begin(work.outgoing)
         task = asyncio.create_task(self._finish(item, work, pending))
         self._open[task] = item.assignment
@@ -137,6 +143,8 @@ class PureEngine:
         Args:
             assignments: The new partitions.
         """
+        if self._guard is not None:
+            await self._guard.on_assigned(assignments)
         if self._replay is not None:
             await self._replay.on_assigned(assignments)
 
@@ -151,6 +159,11 @@ class PureEngine:
         tasks = [task for task, assignment in self._open.items() if id(assignment) in leaving]
         if tasks and not lost:
             await asyncio.wait(tasks)
+        if self._guard is not None:
+            places = [assignment.place for assignment in assignments]
+            if not lost:
+                await self._guard.close(places)
+            self._guard.forget(places)
         if self._replay is not None:
             await self._replay.on_revoked(assignments, lost=lost)
 
