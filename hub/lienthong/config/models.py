@@ -131,7 +131,7 @@ class WatchdogSettings(Settings):
     loop_seconds: float = Field(default=30.0, gt=0)
     poll_seconds: float = Field(default=90.0, gt=0)
     stall_seconds: float = Field(default=120.0, gt=0)
-    stop_seconds: float = Field(default=60.0, gt=0)
+    stop_seconds: float = Field(default=50.0, gt=0)
     grace_seconds: float = Field(default=5.0, ge=0)
 
 
