@@ -33,7 +33,6 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="alternating rounds")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on every number of records")
     parser.add_argument("--full", action="store_true", help="let slow faults take ten minutes, as their bar says")
-    parser.add_argument("--camel-intake", default="intake-batch", choices=("intake", "intake-batch"))
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     arguments = parser.parse_args()
     rows: list[Row] = []
@@ -49,7 +48,6 @@ def main() -> None:
             arguments.runs,
             arguments.scale,
             arguments.full,
-            arguments.camel_intake,
         )
         for name in arguments.only or SUITES:
             began = time.monotonic()

@@ -1,6 +1,6 @@
 """Intake: Kafka to Kafka with validation, against the raw limit and everybody else."""
 
-from scripts.bench.harness import Place, Side, alternate, pairs, python_side
+from scripts.bench.harness import Place, alternate, pairs, python_side
 from scripts.bench.options import Options
 from scripts.bench.peers import camel_side, missing_for_camel, peer_python
 from scripts.bench.rows import Row, Table, compare, left_out
@@ -10,6 +10,7 @@ from scripts.bench.seeding import prepare
 THIN, FULL = "dossier.progress", "dossier.snapshot"
 RAW_BAR, FAUST_BAR, PEER_BAR, CAMEL_BAR = 0.7, 15.0, 1.5, 8.0
 OURS, RAW, FAUST, FASTSTREAM, QUIX, CAMEL = "ours", "raw", "stock Faust", "FastStream", "Quix", "Camel"
+CAMEL_BATCH = "Camel, batching consumer"
 _BEST = "intake of thin records, against the best Python peer"
 _CAMEL = "intake of thin records, against Camel"
 
@@ -31,7 +32,8 @@ def thin(options: Options) -> tuple[list[Row], list[Table]]:
         python_side(QUIX, "side_quix", options.scaled(60_000), peers),
     ]
     if not lacking:
-        sides.append(_camel(options))
+        sides.append(camel_side(CAMEL, "intake", THIN, options.scaled(5_000)))
+        sides.append(camel_side(CAMEL_BATCH, "intake-batch", THIN, options.scaled(50_000)))
     found = alternate("intake of thin records", sides, place, options.runs)
     best = [
         (ours, max(others))
@@ -58,10 +60,6 @@ def full(options: Options) -> tuple[list[Row], list[Table]]:
     sides = [python_side(OURS, "side_ours"), python_side(RAW, "side_raw")]
     found = alternate("intake of full snapshots", sides, place, options.runs)
     return [compare("intake of full snapshots, against raw librdkafka", RAW_BAR, pairs(found, OURS, RAW))], []
-
-
-def _camel(options: Options) -> Side:
-    return camel_side(CAMEL, options.camel_intake, THIN, options.scaled(50_000))
 
 
 def _against_camel(found: dict[str, list[float]]) -> Row:

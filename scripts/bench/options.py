@@ -14,7 +14,6 @@ class Options:
         runs: Alternating rounds.
         scale: Factor on every number of records; below 1 for a quick look.
         is_full: Whether slow faults take the ten minutes that the bar names.
-        camel_intake: Camel's route; the faster of its two.
     """
 
     bootstrap_servers: str
@@ -22,7 +21,6 @@ class Options:
     runs: int = 5
     scale: float = 1.0
     is_full: bool = False
-    camel_intake: str = "intake-batch"
 
     def scaled(self, records: int) -> int:
         """Return a number of records, scaled.
