@@ -33,7 +33,7 @@ def list_pipelines(config_file: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
-    """Check all pipelines, or one FILE, and every configured connector, without starting anything."""
+    """Check all pipelines and every configured connector, or one FILE of either kind, without starting anything."""
     from lienthong.config.loader import config_path, load
     from lienthong.config.yaml_lines import YamlLines
     from lienthong.connector import ConnectorSpec
@@ -43,18 +43,20 @@ def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
     from lienthong.registry.topics import TopicCatalogue
     from lienthong.topic_names import TopicNames
 
-    settings = load(config_file)
+    is_hub = file is not None and _is_hub(YamlLines(_text(file), str(file)).document())
+    chosen = file if is_hub else config_file
+    settings = load(chosen)
     catalogue = TopicCatalogue.installed(TopicNames(settings.province), settings.environment)
     topics = {topic.name: topic for topic in catalogue}
     specs: dict[str, ConnectorSpec] = load_all("lienthong.connectors")
     problems: list[str] = []
-    if file is not None:
+    if file is not None and not is_hub:
         definition = read_definition(_text(file), str(file))
         found = {definition.name: definition}
     else:
         found = installed_definitions()
         problems += [problem for spec in specs.values() for problem in lint_spec(spec)]
-        path = config_path(config_file)
+        path = config_path(chosen)
         lines = YamlLines(_text(path), str(path)) if path is not None else YamlLines("", "environment")
         problems += lint_connectors(settings, lines)
     problems += [f"{name}: {problem}" for name, item in found.items() for problem in lint(item, topics, specs)]
@@ -63,6 +65,13 @@ def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
     if problems:
         raise click.exceptions.Exit(1)
     click.echo(f"{len(found)} pipelines, nothing wrong")
+
+
+def _is_hub(document: object) -> bool:
+    """Return whether a file configures a hub, and so what is called there, rather than one pipeline."""
+    from lienthong.config.models import HubSettings
+
+    return isinstance(document, dict) and "sources" not in document and bool(HubSettings.model_fields.keys() & document)
 
 
 def _text(file: Path) -> str:

@@ -98,6 +98,8 @@ def test_lint_refuses_what_connectors_are_told(tmp_path: Path, old: str, new: st
     assert result.exit_code == 1, result.output
     assert f"{file}{told}" in result.output
     assert "mat-khau-bi-mat" not in result.output
+    alone = CliRunner().invoke(root, ["pipelines", "lint", str(file)])
+    assert (alone.exit_code, alone.output) == (1, result.output)
 
 
 def test_lint_passes_what_is_right(tmp_path: Path) -> None:
