@@ -49,7 +49,8 @@ class _Target:
         if item.key in self.blocked:
             await self.blocked[item.key].wait()
         elif self.seconds:
-            await asyncio.sleep(self.seconds)
+            # A call under way is never given up, a wait is: this is a call.
+            await item.attempts.interruption.around(asyncio.sleep)(self.seconds)
         return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), ""))
 
     async def approve(self, item, state):
