@@ -80,7 +80,7 @@ class FailureCounts:
         return self._states.get(item.record.partition, item.record.key or b"")
 
     def _known(self, item: Item) -> Failing | None:
-        return self._state(item).failing
+        return self._states.failing(item.record.partition, item.record.key or b"")
 
 
 def _mark(item: Item) -> str:

@@ -232,6 +232,16 @@ class KeyStates:
         """
         return _unpack(self._by_partition.get(partition, {}).get(key, _EMPTY))
 
+    def failing(self, partition: int, key: bytes) -> Failing | None:
+        """Return the record of a key that is tried again and again; for most keys without unpacking anything.
+
+        Args:
+            partition: Partition number of the source.
+            key: Key of the source records.
+        """
+        found = self._by_partition.get(partition, {}).get(key)
+        return found.failing if isinstance(found, KeyState) else None
+
     def put(self, partition: int, key: bytes, state: KeyState) -> None:
         """Remember a state that is on its way to Kafka.
 

@@ -65,6 +65,8 @@ def test_states_in_memory_are_what_was_put(state: KeyState) -> None:
     states = KeyStates()
     states.put(0, b"key", state)
     assert states.get(0, b"key") == state
+    assert states.failing(0, b"key") == state.failing
+    assert states.failing(1, b"key") is None
     assert len(states) == 1
 
 
