@@ -135,7 +135,8 @@ TABLE: tuple[MetricSpec, ...] = (
         "gauge",
         "seconds",
         ("pipeline", "target"),
-        "Seconds until only the reserve is left, at the rate of the last quarter of an hour; +Inf for longer than the day.",
+        "Seconds until only the reserve is left, at the rate of the last quarter of an hour; "
+        "+Inf for longer than the day.",
     ),
     MetricSpec(
         "lienthong_alerts",
