@@ -221,14 +221,19 @@ class Handling:
             key = record.key or b""
             self._states.put(record.partition, key, state)
             stored = encode(self._state_topic, record.partition, key, state)
+        if stored is not None and item.is_settled:
+            # The ledger has the record as waiting, which a "duplicate" does not end: so the state that makes one of it
+            # must not survive a crash without the receipt.
+            closing, stored = [stored, *closing], None
         return self._settler.add(
             Place(record.topic, record.partition),
             _receipt(item, handled),
             handled.records,
-            None if item.is_settled else item.assignment,
+            item.assignment,
             record.timestamp_ms,
             state=stored,
             closing=closing,
+            was_settled=item.is_settled,
         )
 
     def finish_late(self, item: Item, handled: Handled) -> None:

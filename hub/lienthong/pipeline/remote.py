@@ -115,12 +115,14 @@ class RemoteEngine:
         self._assignments: dict[Place, Assignment] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._background: set[asyncio.Task[None]] = set()
+        self._broken: asyncio.Future[None]
         self._is_draining = False
 
     async def start(self) -> None:
         """Start the producer, the connector and the background work."""
         await self._producer.start()
         await self._step.open()
+        self._broken = asyncio.get_running_loop().create_future()
         self._tasks = [
             asyncio.create_task(self._settler.run()),
             asyncio.create_task(self._durable.follow(self._accept)),
@@ -129,9 +131,10 @@ class RemoteEngine:
 
     async def stop(self) -> None:
         """Release everything; what is not settled is repeated by the next worker."""
-        for task in (*self._tasks, *self._background):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._background, return_exceptions=True)
+        ending = (*self._tasks, *self._background, self._broken)
+        for each in ending:
+            each.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._lanes.close()
         await self._guard.close()
         await self._step.close()
@@ -143,9 +146,9 @@ class RemoteEngine:
         Raises:
             Exception: What happened.
         """
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
+        done, _ = await asyncio.wait([*self._tasks, self._broken], return_when=asyncio.FIRST_COMPLETED)
+        for ended in done:
+            await ended
         raise FatalError("a part of the pipeline ended without being told to; restart the process")
 
     async def submit(self, item: Slice) -> None:
@@ -154,7 +157,7 @@ class RemoteEngine:
         Args:
             item: The slice.
         """
-        self._assignments[item.place] = item.assignment
+        self._assignments.setdefault(item.place, item.assignment)
         await self._guard.begin(item.assignment)
         self._handling.begin_batch()
         for message in item.messages:
@@ -172,7 +175,12 @@ class RemoteEngine:
 
         Args:
             assignments: The new partitions.
+
+        Delivery:
+            What this worker itself still has to write is written before: a partition that was lost while the broker was
+            away comes back to it, and a state read too early would let older records be sent after newer ones.
         """
+        await self._settler.wait_idle()
         places = {assignment.place for assignment in assignments}
         read = ParkedState()
         orders = await self._durable.load(sorted({place.partition for place in places}), read, self._states)
@@ -235,6 +243,9 @@ class RemoteEngine:
         at_work = next((each for each in self._lanes.at_work() if _lane_of(each) == lane), None)
         if isinstance(at_work, Item):
             self._handling.interrupt(lambda each: each is at_work)
+            return
+        if at_work is not None and not self._parked.is_parked(lane):
+            # The key goes on as soon as its last outcome is written.
             return
         waiting = self._lanes.cancel(
             lambda each: isinstance(each, Item) and each.assignment is assignment and lane_of(each.record) == lane
@@ -329,7 +340,13 @@ class RemoteEngine:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._broken.done():
+            self._broken.set_exception(error)
 
     async def _handle(self, item: Item | Errand) -> None:
         if isinstance(item, Errand):

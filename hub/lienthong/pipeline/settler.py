@@ -16,7 +16,7 @@ from lienthong.transport.membership import confirmed
 
 
 class _Entry:
-    __slots__ = ("assignment", "closing", "done", "place", "receipt", "records", "state", "timestamp_ms")
+    __slots__ = ("assignment", "closing", "done", "place", "receipt", "records", "state", "timestamp_ms", "was_settled")
 
     def __init__(
         self,
@@ -27,6 +27,8 @@ class _Entry:
         timestamp_ms: int,
         state: OutgoingRecord | None,
         closing: Sequence[OutgoingRecord],
+        *,
+        was_settled: bool,
     ) -> None:
         self.place = place
         self.receipt = receipt
@@ -35,6 +37,7 @@ class _Entry:
         self.timestamp_ms = timestamp_ms
         self.state = state
         self.closing = closing
+        self.was_settled = was_settled
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def become_late(self) -> bool:
@@ -88,6 +91,8 @@ class Settler:
         timestamp_ms: int = -1,
         state: OutgoingRecord | None = None,
         closing: Sequence[OutgoingRecord] = (),
+        *,
+        was_settled: bool = False,
     ) -> "asyncio.Future[None]":
         """Note an outcome.
 
@@ -95,16 +100,17 @@ class Settler:
             place: Topic and partition of the record.
             receipt: What the outcome was.
             records: Written before the receipt, in this order.
-            assignment: Where the offset settles; None if it settled before.
+            assignment: Partition of the record while this worker owns it; None if nothing settles there.
             timestamp_ms: Kafka timestamp of the record, for its latency.
             state: What is known of the key now. It is written only when the records are acknowledged: a state that says
                 "done" beside a record that was never written would lose that record at the next crash.
             closing: Written after the receipt: what must stay open until the outcome can be seen.
+            was_settled: Whether the offset settled before, when the record was parked.
 
         Returns:
             Done when the outcome is durable; cancelled when Kafka refused it.
         """
-        entry = _Entry(place, receipt, records, assignment, timestamp_ms, state, closing)
+        entry = _Entry(place, receipt, records, assignment, timestamp_ms, state, closing, was_settled=was_settled)
         self._waiting.append(entry)
         self._last = entry.done
         self._has_work.set()
@@ -166,7 +172,7 @@ class Settler:
         settled: dict[Assignment, list[int]] = defaultdict(list)
         counts: dict[str, int] = defaultdict(int)
         for entry in entries:
-            if entry.assignment is not None:
+            if entry.assignment is not None and not entry.was_settled:
                 settled[entry.assignment].append(entry.receipt.offset)
             counts[entry.receipt.kind] += 1
             if not entry.done.done():

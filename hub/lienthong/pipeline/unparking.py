@@ -130,9 +130,10 @@ class Unparking:
             goes_on = await self._try(entry, assignment, pending, self._step.handle)
         if goes_on:
             await self._drain(errand, pending)
-        for written in pending:
-            await written
-        if errand.release is not None:
+        if pending:
+            # What Kafka refused, or a partition that is gone, is told by others.
+            await asyncio.wait(pending)
+        if errand.release is not None and self._owner(errand.place) is assignment:
             await self._tick(errand.release, errand.lane)
 
     async def finish_order(self, order: Order) -> None:
@@ -248,7 +249,7 @@ class Unparking:
             return
         pending.append(self._handling.finish(item, handled, closing))
         if len(pending) > _MAX_UNWRITTEN:
-            await pending.popleft()
+            await asyncio.wait([pending.popleft()])
 
     async def _tick(self, release: Release, lane: Lane) -> None:
         release.lanes.discard(lane)

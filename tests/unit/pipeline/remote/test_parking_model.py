@@ -67,7 +67,16 @@ class _Machine(RuleBasedStateMachine):
     async def _submit(self, messages) -> None:
         if messages:
             self.assignment.deliver([each.offset() for each in messages])
-            await self.lab.engine.submit(Slice(self.assignment, messages[0].offset(), messages))
+            slice_ = Slice(self.assignment, messages[0].offset(), messages)
+            submitting = asyncio.create_task(self.lab.engine.submit(slice_))
+            await self.lab.turns(20)
+            while not submitting.done() and self.world[0].lives != 0:
+                # After a death records are begun one at a time, and one that waits holds up the next for a while.
+                self.world[1].advance(10.0)
+                await self.lab.turns(20)
+            # A process of which Kafka hears nothing any more hangs until its end.
+            submitting.cancel()
+            await asyncio.wait([submitting])
 
     def _turn(self, *, is_calm: bool) -> None:
         self.runner.run(self.lab.turns(150 if is_calm else 3))
