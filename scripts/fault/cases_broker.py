@@ -9,7 +9,7 @@ from scripts.fault.case import case
 from scripts.fault.oracle import Verdict
 from scripts.fault.stage import Stage
 
-_DISK_MARGIN_BYTES = 150_000
+_DISK_MARGIN_BYTES = 20_000
 _UNAVAILABLE_SECONDS = 3.0
 
 

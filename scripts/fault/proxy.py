@@ -82,9 +82,17 @@ class Proxy:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._flows.set()
-        self._loop.run_until_complete(asyncio.start_server(self._accept, _HOST, self._port))
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, _HOST, self._port))
         self._is_open.set()
         self._loop.run_forever()
+        server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        # Cancelled tasks and aborted connections end in the next turns of the loop.
+        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:

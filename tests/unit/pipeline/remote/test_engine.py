@@ -122,6 +122,23 @@ async def test_a_lost_partition_cancels_what_runs(lab, source) -> None:
     assert source.assignment.in_flight == 2
 
 
+async def test_a_partition_that_comes_back_waits_for_what_is_still_to_be_written(lab, source, producer) -> None:
+    """The broker was away: read before its own state was written, the worker would send older records once more."""
+    producer.is_held = True
+    await lab.engine.submit(source.slice(source.progress(1)))
+    await lab.turns()
+    await lab.engine.on_revoked([source.assignment], lost=True)
+    back = asyncio.create_task(lab.engine.on_assigned([source.assignment]))
+    await lab.turns()
+    assert not back.done()
+    producer.is_held = False
+    producer.acknowledge()
+    await lab.turns()
+    producer.acknowledge()
+    await asyncio.wait_for(back, 2)
+    assert producer.log == ["write state.deliver", "write receipts"]
+
+
 @pytest.mark.parametrize("answer", [None, "review", "reject"])
 async def test_a_call_that_ends_after_its_partition_left_writes_no_state(
     mismatch, lab, source, producer, answer
