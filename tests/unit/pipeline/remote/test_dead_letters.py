@@ -257,3 +257,17 @@ async def test_a_correction_that_the_target_refuses_closes_the_review(mismatch, 
     lab.give(first, Action.REPLAY)
     await lab.turns(200)
     assert lab.receipts()[-2:] == [("p-1", "delivered"), ("p-2", "delivered")]
+
+
+async def test_a_waiting_record_is_remembered_as_done_only_after_its_receipt(lab, source, producer) -> None:
+    """A crash in between would make a duplicate of it, and the ledger would show it as waiting for ever."""
+    lab.step.answers["p-1"] = RejectedByTargetError("refused")
+    first = source.progress(1)
+    await lab.engine.submit(source.slice(first, source.progress(2)))
+    await lab.turns()
+    del producer.log[:]
+    lab.give(first, Action.DISCARD)
+    await lab.turns(200)
+    assert lab.parked() == []
+    assert producer.log[0] == "write receipts"
+    assert "write state.deliver" in producer.log[1:]
