@@ -84,6 +84,13 @@ TABLE: tuple[MetricSpec, ...] = (
         "Age of the oldest record that waits for a person's decision; 0 when none waits.",
     ),
     MetricSpec(
+        "lienthong_parked_records",
+        "gauge",
+        "records",
+        ("pipeline", "reason"),
+        "Records that wait in the partitions of this worker, by reason; those behind another have `behind_parked_key`.",
+    ),
+    MetricSpec(
         "lienthong_gateway_events_total",
         "counter",
         "events",

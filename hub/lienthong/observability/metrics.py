@@ -1,7 +1,7 @@
 """The facade that the engine counts with."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
@@ -41,6 +41,7 @@ class Metrics:
         #: What the worker waits for; the watchdog reads it.
         self.vitals = Vitals()
         self._alerts: set[tuple[str, str, str]] = set()
+        self._parked_reasons: dict[str, set[str]] = {}
         self._cleaned: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {spec.name: {} for spec in TABLE}
         for spec in TABLE:
             if spec.kind == "histogram":
@@ -150,6 +151,19 @@ class Metrics:
             seconds: Its age; 0 when none waits.
         """
         self._set("lienthong_review_oldest_seconds", (pipeline,), seconds)
+
+    def set_parked(self, pipeline: str, counts: Mapping[str, int]) -> None:
+        """Set how many records wait.
+
+        Args:
+            pipeline: Name of the pipeline.
+            counts: Reason → records; a reason that was told before and is not told now has none left.
+        """
+        for reason in self._parked_reasons.setdefault(pipeline, set()) - counts.keys():
+            self._set("lienthong_parked_records", (pipeline, reason), 0)
+        self._parked_reasons[pipeline] |= counts.keys()
+        for reason, number in counts.items():
+            self._set("lienthong_parked_records", (pipeline, reason), number)
 
     def count_gateway_events(self, result: str, number: int = 1) -> None:
         """Count events at the gateway.

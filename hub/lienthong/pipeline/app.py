@@ -57,6 +57,10 @@ class Engine(PartitionListener, Protocol):
         """Return when the oldest open review was opened, or None."""
         ...
 
+    def parked_counts(self) -> dict[str, int]:
+        """Return reason → records that wait."""
+        ...
+
 
 class WorkerApp(faust.App):
     """A Faust app whose transport finds its settings here.

@@ -195,6 +195,10 @@ class PureEngine:
         """Return None: nobody decides on anything here."""
         return None
 
+    def parked_counts(self) -> dict[str, int]:
+        """Return nothing: no record waits here."""
+        return {}
+
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._open.pop(task, None)
         error = None if task.cancelled() else task.exception()

@@ -118,6 +118,7 @@ class Sampler:
         oldest = self._app.engine.oldest_review()
         age = (self._clock.now() - oldest).total_seconds() if oldest is not None else 0.0
         self._metrics.set_review_oldest(self._pipeline, max(0.0, age))
+        self._metrics.set_parked(self._pipeline, self._app.engine.parked_counts())
 
     def _is_standby(self, poller: Poller | None) -> bool:
         """Return whether the group has given nothing for a while: more workers than partitions, one stands by."""

@@ -19,6 +19,7 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_target_calls_total": lambda metrics: metrics.count_target_call("deliver", "portal", "ok", 0.3),
     "lienthong_target_call_seconds": lambda metrics: metrics.count_target_call("deliver", "portal", "ok", 0.3),
     "lienthong_review_oldest_seconds": lambda metrics: metrics.set_review_oldest("verify", 60),
+    "lienthong_parked_records": lambda metrics: metrics.set_parked("verify", {"review": 2}),
     "lienthong_gateway_events_total": lambda metrics: metrics.count_gateway_events("accepted", 2),
     "lienthong_gateway_request_seconds": lambda metrics: metrics.observe_gateway_request("/v1/events", 0.01),
     "lienthong_commits_total": lambda metrics: metrics.count_commits("intake", "ok"),
@@ -55,6 +56,17 @@ def test_counts_add_up_and_gauges_replace() -> None:
 
     assert metrics.value("lienthong_records_total", pipeline="intake", outcome="delivered") == 7
     assert metrics.value("lienthong_in_flight_records", pipeline="intake") == 2
+
+
+def test_a_reason_that_nothing_waits_for_any_more_is_told() -> None:
+    """A gauge that is no longer set would show its last value for ever."""
+    metrics = Metrics(with_process=False)
+
+    metrics.set_parked("verify", {"review": 2, "behind_parked_key": 5})
+    metrics.set_parked("verify", {"review": 1})
+
+    assert metrics.value("lienthong_parked_records", pipeline="verify", reason="review") == 1
+    assert metrics.value("lienthong_parked_records", pipeline="verify", reason="behind_parked_key") == 0
 
 
 def test_latencies_of_a_slice_fall_into_their_buckets() -> None:

@@ -28,7 +28,7 @@ def sample(make_pipeline, metrics, clock, tmp_path):
         is_broker_away=False,
     )
     broker = SimpleNamespace(answer=True, answers=lambda: broker.answer)
-    engine = SimpleNamespace(oldest_review=lambda: None)
+    engine = SimpleNamespace(oldest_review=lambda: None, parked_counts=dict)
     app = SimpleNamespace(started=True, consumer=SimpleNamespace(poller=poller), engine=engine)
     ready_file = tmp_path / "ready"
 
@@ -78,10 +78,12 @@ async def test_operators_see_commits_and_the_age_of_the_oldest_review(sample, me
     sample.poller.commits_total, sample.poller.commit_failures_total = 7, 2
     opened = clock.now()
     sample.app.engine.oldest_review = lambda: opened
+    sample.app.engine.parked_counts = lambda: {"review": 1}
     await sample(3, is_beating=True)
     assert metrics.value("lienthong_commits_total", pipeline="intake", result="ok") == 7
     assert metrics.value("lienthong_commits_total", pipeline="intake", result="failed") == 2
     assert metrics.value("lienthong_review_oldest_seconds", pipeline="intake") == 2
+    assert metrics.value("lienthong_parked_records", pipeline="intake", reason="review") == 1
 
 
 async def test_a_worker_that_is_given_no_partition_stands_by_and_is_ready(sample) -> None:
