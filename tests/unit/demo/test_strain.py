@@ -26,7 +26,7 @@ def test_hub_and_portal_are_told_the_same():
     quota = Behaviour().changed(strain.behaviour()).quota
 
     assert strain.ends == ENDS
-    assert (limits.rate_limit.count, limits.rate_limit.interval) == (quota.count, quota.interval_seconds) == (1000, 10)
+    assert (limits.rate_limit.count, limits.rate_limit.interval) == (quota.count, quota.interval_seconds) == (6000, 60)
     (window,) = limits.maintenance
     assert (window.starts, window.ends) == (quota.closed_from, quota.closed_until) == (strain.starts, strain.ends)
 
