@@ -108,6 +108,25 @@ class CallContext:
     on_behalf_of: str
     key: str
 
+    def for_attempt(self, number: int, attempt_id: str) -> "CallContext":
+        """Return the same for another attempt.
+
+        Args:
+            number: 1 for the first call.
+            attempt_id: New for every attempt.
+        """
+        return CallContext(
+            self.pipeline,
+            self.effect_key,
+            number,
+            attempt_id,
+            self.purpose,
+            self.legal_basis,
+            self.actor,
+            self.on_behalf_of,
+            self.key,
+        )
+
 
 class Connector(ABC, Generic[ConfigT]):
     """Common part of sinks and lookups.

@@ -20,25 +20,13 @@ class Vitals:
         #: Why nothing is begun at all, by name, such as a planned window of the target.
         self.pauses: set[str] = set()
 
-    @contextmanager
-    def record(self) -> Iterator[None]:
+    def record(self) -> "_OfRecord":
         """Count a record that is in the hands of a target: between its calls it waits for circuit, window or time."""
-        self._records += 1
-        try:
-            yield
-        finally:
-            self._records -= 1
+        return _OfRecord(self)
 
-    @contextmanager
-    def call(self) -> Iterator[int]:
+    def call(self) -> "_OfCall":
         """Count a call that is under way; gives the number by which :meth:`waiting` knows it."""
-        self._number += 1
-        number = self._number
-        self._calls[number] = self._monotonic()
-        try:
-            yield number
-        finally:
-            self._calls.pop(number, None)
+        return _OfCall(self)
 
     @contextmanager
     def waiting(self, number: int) -> Iterator[None]:
@@ -64,3 +52,35 @@ class Vitals:
         # A copy, because the event loop may change it meanwhile; calls are in the order of their beginning.
         started = next(iter(tuple(self._calls.values())), None)
         return 0.0 if started is None else self._monotonic() - started
+
+
+# Plain classes: every record comes by here, and a generator costs four times as much.
+class _OfRecord:
+    __slots__ = ("_vitals",)
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+
+    def __enter__(self) -> None:
+        self._vitals._records += 1  # noqa: SLF001 - a part of it
+
+    def __exit__(self, *_error: object) -> None:
+        self._vitals._records -= 1  # noqa: SLF001 - a part of it
+
+
+class _OfCall:
+    __slots__ = ("_number", "_vitals")
+
+    def __init__(self, vitals: Vitals) -> None:
+        self._vitals = vitals
+        self._number = 0
+
+    def __enter__(self) -> int:
+        vitals = self._vitals
+        vitals._number += 1  # noqa: SLF001 - a part of it
+        self._number = vitals._number  # noqa: SLF001 - a part of it
+        vitals._calls[self._number] = vitals._monotonic()  # noqa: SLF001 - a part of it
+        return self._number
+
+    def __exit__(self, *_error: object) -> None:
+        self._vitals._calls.pop(self._number, None)  # noqa: SLF001 - a part of it

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
-from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, SPEC_VERSION, STANDARD
+from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, SPEC_VERSION, STANDARD, Event
 from lienthong.record import Headers
 
 #: Header names that the hub carries on.
 CARRIED = frozenset({*(f"ce_{name}" for name in STANDARD | EXTENSIONS if name != "datacontenttype"), "content-type"})
+_ATTRIBUTES = {name: "datacontenttype" if name == "content-type" else name[3:] for name in CARRIED}
 _SPEC_VERSION = SPEC_VERSION.encode()
 _JSON = b"application/json"
 # Digits become 0 and control characters become NUL, so that two substring searches find what is suspicious.
@@ -85,6 +86,19 @@ def usual(headers: Headers | None) -> dict[str, bytes] | None:
     if len(joined) > MAX_ATTRIBUTE_CHARACTERS or b"\x00" in shape or _TWELVE_DIGITS in shape:
         return None
     return found
+
+
+def usual_event(headers: Headers, data: bytes | None) -> Event | None:
+    """Return the event of headers that :func:`usual` accepts, otherwise None.
+
+    Args:
+        headers: Kafka headers.
+        data: The payload.
+    """
+    found = usual(headers)
+    if found is None:
+        return None
+    return Event({_ATTRIBUTES[name]: raw.decode() for name, raw in found.items()}, data)
 
 
 def _is_complete(found: dict[str, bytes]) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import orjson
@@ -57,7 +58,8 @@ class Deliver:
         self._step = step
         self._sink = sink
         self._target = target
-        self._effect_of = effect_of
+        # There are few types, and every record asks.
+        self._effect_of = cache(effect_of)
         self._producer = producer
         self._state_topic = pipeline.names.of_pipeline("state", pipeline.name)
         self.types = accepts

@@ -327,13 +327,14 @@ def _type_of(record: Record) -> str:
 
 
 def _receipt(item: Item, handled: Handled) -> Receipt:
-    source, event_id = identity(item.record)
+    event = item.event
+    source, event_id = identity(item.record) if event is None else (event.source, event.id)
     outcome = handled.outcome
     return Receipt(
         item.record.offset,
         source,
         event_id,
-        item.event.type if item.event is not None else _type_of(item.record),
+        event.type if event is not None else _type_of(item.record),
         item.key,
         outcome.kind.value,
         outcome.reason,

@@ -8,6 +8,7 @@ from lienthong.delivery.retry import Attempts
 from lienthong.envelope import Event, from_kafka
 from lienthong.errors import RecordError
 from lienthong.outcome import Outcome
+from lienthong.pipeline.attributes import usual_event
 from lienthong.pipeline.key_state import KeyState
 from lienthong.record import BULK, LANE_HEADER, OutgoingRecord, Record
 from lienthong.registry.schemas import SchemaRegistry
@@ -50,7 +51,7 @@ class Item:
     @property
     def is_bulk(self) -> bool:
         """Whether the record is back-fill."""
-        return self.record.header(LANE_HEADER) == BULK
+        return (LANE_HEADER, BULK) in self.record.headers
 
     def decoded(self) -> tuple[Event, SchemaSpec, BaseModel]:
         """Return event, schema and data.
@@ -95,7 +96,8 @@ def decode(
         types: Types that need their data parsed; empty for all.
     """
     try:
-        event = from_kafka(record.headers, plain)
+        # What intake has written needs no second look at every name and letter.
+        event = usual_event(record.headers, plain) or from_kafka(record.headers, plain)
         spec = registry.find(event.type, event.get("dataschema"))
         if types and event.type not in types:
             return Item(record, assignment, event, spec)

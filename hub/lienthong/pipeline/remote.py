@@ -1,9 +1,8 @@
 """The engine of pipelines that call a target: one lane per key, durable outcomes, settled one by one."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -19,6 +18,7 @@ from lienthong.errors import DecodeError, FatalError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.outcome import OutcomeKind
+from lienthong.pipeline.background import Background
 from lienthong.pipeline.crash_guard import CrashGuard
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.durable import DurableState
@@ -114,27 +114,26 @@ class RemoteEngine:
         )
         self._assignments: dict[Place, Assignment] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._background: set[asyncio.Task[None]] = set()
-        self._broken: asyncio.Future[None]
+        self._background = Background()
         self._is_draining = False
 
     async def start(self) -> None:
         """Start the producer, the connector and the background work."""
         await self._producer.start()
         await self._step.open()
-        self._broken = asyncio.get_running_loop().create_future()
         self._tasks = [
             asyncio.create_task(self._settler.run()),
             asyncio.create_task(self._durable.follow(self._accept)),
             asyncio.create_task(self._lanes.wait_failed()),
+            asyncio.create_task(self._background.wait_failed()),
         ]
 
     async def stop(self) -> None:
         """Release everything; what is not settled is repeated by the next worker."""
-        ending = (*self._tasks, *self._background, self._broken)
-        for each in ending:
-            each.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.close()
         await self._lanes.close()
         await self._guard.close()
         await self._step.close()
@@ -146,7 +145,7 @@ class RemoteEngine:
         Raises:
             Exception: What happened.
         """
-        done, _ = await asyncio.wait([*self._tasks, self._broken], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for ended in done:
             await ended
         raise FatalError("a part of the pipeline ended without being told to; restart the process")
@@ -323,7 +322,7 @@ class RemoteEngine:
         lanes = self._parked.lanes(lambda entry: entry.scope == scope and entry.record.partition == order.partition)
         release = Release(order, str(scope), set(lanes))
         if not lanes:
-            self._spawn(self._unparking.finish_order(order))
+            self._background.spawn(self._unparking.finish_order(order))
         for lane in lanes:
             first = self._parked.first(lane)
             if first is not None:
@@ -335,18 +334,7 @@ class RemoteEngine:
             self._run_errand(Errand(_place_of(first), lane))
 
     def _run_errand(self, errand: Errand) -> None:
-        self._spawn(self._lanes.submit(errand, errand.lane))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not self._broken.done():
-            self._broken.set_exception(error)
+        self._background.spawn(self._lanes.submit(errand, errand.lane))
 
     async def _handle(self, item: Item | Errand) -> None:
         if isinstance(item, Errand):
@@ -385,7 +373,7 @@ class RemoteEngine:
         if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == QUARANTINE:
             self._tell_quarantine()
         if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == WINDOW:
-            self._spawn(self._try_later(lane_of(item.record)))
+            self._background.spawn(self._try_later(lane_of(item.record)))
 
     async def _try_later(self, lane: Lane) -> None:
         await self._clock.sleep(self._retry_seconds)

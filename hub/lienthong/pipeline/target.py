@@ -2,9 +2,8 @@
 
 import asyncio
 import random
-import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -12,7 +11,7 @@ import structlog
 from lienthong.clock import Clock
 from lienthong.connector import CallContext
 from lienthong.delivery.circuit import CircuitBreaker
-from lienthong.delivery.effect import new_attempt_id
+from lienthong.delivery.effect import AttemptIds
 from lienthong.delivery.retry import Attempts, Retrier
 from lienthong.errors import (
     LienthongError,
@@ -84,6 +83,7 @@ class Target:
         self._release = release
         self._retrier = Retrier(policy.retry, clock, chance or random.Random())  # noqa: S311 - jitter is no secret
         self.circuit = CircuitBreaker(policy.circuit, clock, starts_slowly=True)
+        self._attempt_ids = AttemptIds()
         self._was_in_window = False
         self.watch = TargetWatch(pipeline.name, name, self.circuit, gate, clock, metrics)
         self._watching: asyncio.Task[None] | None = None
@@ -156,7 +156,7 @@ class Target:
     ) -> T:
         # A probe may have waited for its time until the window began.
         await self._leave_window()
-        attempt_id = new_attempt_id(uuid.uuid4)
+        attempt_id = self._attempt_ids.new()
         call.made.append(attempt_id)
         vitals = self._metrics.vitals
         attempt = Attempt(call.priority, call.attempts.interruption, vitals=vitals)
@@ -164,7 +164,7 @@ class Target:
         result = "ok"
         try:
             with vitals.call() as attempt.number:
-                mine = replace(context, attempt=number, attempt_id=attempt_id)
+                mine = context.for_attempt(number, attempt_id)
                 if self._gate is None:
                     return await function(mine)
                 with attempting(attempt):

@@ -1,12 +1,12 @@
 """Ids of effects and attempts."""
 
-import uuid
+import re
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lienthong.delivery.effect import digest, effect_key, new_attempt_id
+from lienthong.delivery.effect import AttemptIds, digest, effect_key, new_attempt_id
 
 
 def test_an_effect_key_never_changes():
@@ -33,5 +33,8 @@ def test_an_effect_needs_an_identity(source, event_id):
 
 def test_each_attempt_has_its_own_id():
     """National systems refuse a request id that they have seen, and take at most 40 characters."""
-    assert new_attempt_id(lambda: uuid.UUID(int=10)) == "0" * 31 + "a"
-    assert len({new_attempt_id() for _ in range(1000)}) == 1000
+    one, other = AttemptIds(), AttemptIds()
+    made = [source.new() for _ in range(1000) for source in (one, other)] + [new_attempt_id() for _ in range(1000)]
+
+    assert len(set(made)) == 3000
+    assert all(re.fullmatch("[0-9a-f]{32}", each) for each in made)
