@@ -4,6 +4,7 @@ The product has no such switches. A trap is a record that ends its worker; a mut
 if a mechanism did not work.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ TRAP = "FAULT_TRAP"
 
 def main() -> None:
     """Switch a mechanism off and run the hub's command line: ``MUTANT ARGUMENTS…``; an empty mutant changes nothing."""
+    # What a worker that stalls is doing, for the log of a red case.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     mutant = sys.argv[1]
     if mutant:
         MUTANTS[mutant].apply()

@@ -18,6 +18,7 @@ _LAUNCH = "scripts.fault.launch"
 _TICK_SECONDS = 0.05
 _RESTART_SECONDS = 0.3
 _STOP_SECONDS = 40
+_STACKS_SECONDS = 1.0
 _MAX_RESTARTS = 25
 _OWNED = re.compile(r'^lienthong_lag_records\{[^}]*partition="(\d+)"[^}]*\} ', re.MULTILINE)
 
@@ -134,7 +135,10 @@ class Processes:
             self.inject(f"{name} killed")
 
     def kill_all(self) -> None:
-        """End every worker at once."""
+        """End every worker at once; before, each writes into its log what it is doing."""
+        for name in self._pipelines_of_workers:
+            self.crew.members[name].process.send_signal(signal.SIGUSR1)
+        self._pause.wait(_STACKS_SECONDS)
         for name in self._pipelines_of_workers:
             self._down.add(name)
             self.crew.members[name].process.kill()

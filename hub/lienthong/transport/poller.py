@@ -14,6 +14,7 @@ from lienthong.errors import FatalError, OffsetCommitError
 from lienthong.record import Place
 from lienthong.transport.assignment import Assignment, Slice
 from lienthong.transport.codes import REBALANCE_CODES, REFUSED_COMMIT_CODES, TRANSIENT_CODES
+from lienthong.transport.ghost import Touch
 from lienthong.transport.inbox import Inbox
 from lienthong.transport.membership import Membership
 from lienthong.transport.starts import StartFinder, without_errors
@@ -89,8 +90,7 @@ class Poller:
         self.commit_failures_total = 0
         self._thread = threading.Thread(target=self._run, name="lienthong-poller", daemon=True)
         self._consumer: Any = None
-        self._departed = departed
-        self._member_id = ""
+        self._touch = Touch(configuration, departed, monotonic)
         self._membership = Membership(configuration, monotonic)
         self._starts = StartFinder(self._membership, self._stopping)
         self._windows = WindowWatch(self._limits.window_records, self._limits.partition_records, monotonic)
@@ -163,6 +163,7 @@ class Poller:
 
     def _turn(self) -> None:
         is_sure = self._membership.beat()
+        self._touch.check()
         self._wait_for_room()
         paused = self._balance()
         first = self._consumer.poll(_PAUSED_POLL_SECONDS if paused else _POLL_SECONDS)
@@ -356,7 +357,7 @@ class Poller:
     def _on_assign(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
             self.has_joined = True
-            self._member_id = consumer.memberid() or self._member_id
+            self._touch.found(consumer.memberid())
             new = self._starts.find(consumer, partitions) if partitions else []
             consumer.incremental_assign([start for _, start in new])
             if new:
@@ -375,8 +376,7 @@ class Poller:
 
     def _on_lost(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
-            if self._departed is not None and self._member_id:
-                self._departed(self._member_id)
+            self._touch.lost()
             self._give_back(partitions, lost=True)
             consumer.incremental_unassign(list(partitions))
         except BaseException as error:  # noqa: BLE001 - as above

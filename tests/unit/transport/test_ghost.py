@@ -47,10 +47,26 @@ def test_a_refusal_ends_the_asking():
 def test_a_lost_assignment_names_the_member_that_is_no_more(rig):
     """Lost means that the library has given the membership up; only then is the old member in the way."""
     departed = []
-    rig.poller._departed = departed.append
+    rig.poller._touch._departed = departed.append
     partition = TopicPartition("records", 0)
     rig.poller._on_assign(rig.consumer, [])
     rig.poller._on_revoke(rig.consumer, [partition])
     assert departed == []
     rig.poller._on_lost(rig.consumer, [partition])
     assert departed == ["member-1"]
+
+
+def test_a_worker_that_the_group_does_not_take_back_starts_anew(make_rig):
+    """The library may wait for minutes for an answer that never comes; a worker that waits with it delivers nothing."""
+    rig = make_rig()
+    rig.poller._touch._rejoin_seconds = 18
+    partition = TopicPartition("records", 0)
+    rig.poller._consumer = rig.consumer
+    rig.poller._on_lost(rig.consumer, [partition])
+    rig.now += 17
+    rig.poller._turn()
+    rig.now += 2
+    with pytest.raises(BrokerUnavailableError):
+        rig.poller._turn()
+    rig.poller._on_assign(rig.consumer, [])
+    rig.poller._turn()
