@@ -70,14 +70,19 @@ class ReceiptBatch:
         topic: Topic of the records.
         partition: Partition of the records.
         at: When the outcomes were known.
-        receipts: In any order.
+        rows: Of the records, in any order.
     """
 
     pipeline: str
     topic: str
     partition: int
     at: datetime
-    receipts: Sequence[Row]
+    rows: Sequence[Row]
+
+    @property
+    def receipts(self) -> list[Receipt]:
+        """The receipts with all their fields."""
+        return [row if isinstance(row, Receipt) else Receipt(*row) for row in self.rows]
 
 
 def _trim(row: Receipt) -> Sequence[Any]:
@@ -106,7 +111,7 @@ def encode(batch: ReceiptBatch, topic: str) -> OutgoingRecord:
             "topic": batch.topic,
             "partition": batch.partition,
             "at": batch.at,
-            "rows": [_trim(row) if isinstance(row, Receipt) else row for row in batch.receipts],
+            "rows": [_trim(row) if isinstance(row, Receipt) else row for row in batch.rows],
         }
     )
     key = f"{batch.pipeline}|{batch.topic}|{batch.partition}".encode()
@@ -120,11 +125,11 @@ def encode_all(batch: ReceiptBatch, topic: str) -> list[OutgoingRecord]:
         batch: The receipts.
         topic: Full name of the receipts topic.
     """
-    rows = batch.receipts
+    rows = batch.rows
     if len(rows) <= _MAX_ROWS:
         return [encode(batch, topic)]
     parts = [rows[first : first + _MAX_ROWS] for first in range(0, len(rows), _MAX_ROWS)]
-    return [encode(replace(batch, receipts=part), topic) for part in parts]
+    return [encode(replace(batch, rows=part), topic) for part in parts]
 
 
 def decode(value: bytes) -> ReceiptBatch:
@@ -145,7 +150,7 @@ def decode(value: bytes) -> ReceiptBatch:
             topic=document["topic"],
             partition=document["partition"],
             at=datetime.fromisoformat(document["at"]),
-            receipts=[_row(row) for row in document["rows"]],
+            rows=[_row(row) for row in document["rows"]],
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DecodeError("the bytes are no receipt batch") from error

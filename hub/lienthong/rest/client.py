@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 
 from lienthong.errors import ConfigurationError
-from lienthong.rest.transport import Call, Transport
+from lienthong.rest.transport import Call, Target, Transport
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 #: Below the idle limit of common servers (aiohttp 75 s, nginx 75 s, IIS 120 s), so that we close first.
@@ -37,18 +37,18 @@ class Client(httpx.AsyncClient):
             return super().build_request(method, url, **options)
         target = self._targets.get(url)
         if target is None:
-            target = self._merge_url(url)
+            target = Target(self._merge_url(url))
             if len(self._targets) < _MAX_TARGETS:
                 self._targets[url] = target
         content = options.get("content")
         extensions = {"timeout": self.timeout.as_dict()}
         if isinstance(content, bytes):
             return Call(method, target, self.headers, content, extensions)
-        return httpx.Request(method, target, headers=self.headers, content=content, extensions=extensions)
+        return httpx.Request(method, target.url, headers=self.headers, content=content, extensions=extensions)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._targets: dict[str, httpx.URL] = {}
+        self._targets: dict[str, Target] = {}
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send one request.
