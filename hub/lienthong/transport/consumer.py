@@ -139,7 +139,7 @@ class Consumer(FaustConsumer):
     def _crash_soon(self, error: BaseException) -> None:
         if getattr(self.app, "failure", error) is None:
             # Nothing can be committed any more, so there is nothing to drain for.
-            self.app.failure = error
+            self.app.failure = error  # type: ignore[attr-defined]
         self.add_future(self.crash(error))
 
     def _enqueue(self, slices: Sequence[Slice]) -> None:
