@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Generic, TypeVar
 
 from lienthong.clock import Clock
@@ -83,6 +84,7 @@ class LaneDispatcher(Generic[T]):
         self._queued = 0
         self._overflow: deque[tuple[T, Key, float, bool, asyncio.Future[None]]] = deque()
         self._running: dict[object, _Running[T]] = {}
+        self._held: dict[object, asyncio.Future[None]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._paused = False
         self._failure: Exception | None = None
@@ -149,6 +151,17 @@ class LaneDispatcher(Generic[T]):
         accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._overflow.append((item, key, now, not bulk, accepted))
         await accepted
+
+    def hold(self, key: Key, until: "asyncio.Future[None]") -> None:
+        """Begin nothing more of a lane for a while, without keeping a handler busy; called by the lane's own handler.
+
+        Args:
+            key: Name of the lane.
+            until: When it goes on, however this ends.
+        """
+        if key is not None and not until.done():
+            self._held[key] = until
+            until.add_done_callback(partial(self._release, key))
 
     def cancel(self, predicate: Callable[[T], bool], *, running: bool = False) -> list[T]:
         """Drop items that wait, for example those of a revoked partition.
@@ -239,7 +252,18 @@ class LaneDispatcher(Generic[T]):
         self._ready.clear()
         self._ready_bulk.clear()
         self._running.clear()
+        self._held.clear()
         self._queued = 0
+
+    def _release(self, name: object, until: "asyncio.Future[None]") -> None:
+        if self._held.get(name) is not until:
+            return
+        del self._held[name]
+        lane = self._lanes.get(name)
+        if lane and name not in self._running:
+            self._line_up(name, lane)
+            if len(self._workers) < self._max_in_flight:
+                self._start_worker()
 
     def _accept(self, item: T, key: Key, now: float, *, live: bool) -> None:
         name: object = object() if key is None else key
@@ -254,6 +278,8 @@ class LaneDispatcher(Generic[T]):
                 self._ready.append(name)
             return
         lane = self._lanes[name] = _Lane(((item, now, live),))
+        if name in self._held:
+            return
         self._line_up(name, lane)
         if len(self._workers) < self._max_in_flight:
             self._start_worker()
@@ -347,10 +373,10 @@ class LaneDispatcher(Generic[T]):
         del self._running[name]
         # `cancel` may have put another deque into the lane's place.
         lane = self._lanes[name]
-        if lane:
-            self._line_up(name, lane)
-        else:
+        if not lane:
             del self._lanes[name]
+        elif name not in self._held:
+            self._line_up(name, lane)
         if self._drainers:
             self._finished.set()
 

@@ -369,7 +369,10 @@ class RemoteEngine:
         if item.assignment.is_over:
             self._handling.finish_late(item, handled)
             return
-        self._handling.finish(item, handled)
+        durable = self._handling.finish(item, handled)
+        if handled.outcome.attempts:
+            # Begun before this is durable, the next record of the key would be overtaken by its repeat after a crash.
+            self._lanes.hold(item.record.key, durable)
         if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == QUARANTINE:
             self._tell_quarantine()
         if handled.outcome.kind is OutcomeKind.PARKED and handled.outcome.reason == WINDOW:

@@ -23,6 +23,8 @@ class LanesMachine(RuleBasedStateMachine):
         self.given_up, self.failed = [], []
         self.waiting = {}
         self.open = {}
+        self.held = {}
+        self.holds = False
 
     @initialize(max_in_flight=st.integers(1, 4), max_queued=st.integers(1, 6))
     def begin(self, max_in_flight: int, max_queued: int) -> None:
@@ -37,6 +39,7 @@ class LanesMachine(RuleBasedStateMachine):
     async def _handle(self, item) -> None:
         key = item[0]
         assert key is None or all(other[0] != key for other in self.open), "two of one key at once"
+        assert key not in self.held, "a held lane went on"
         self.started.append(item)
         self.open[item] = asyncio.get_running_loop().create_future()
         try:
@@ -50,6 +53,9 @@ class LanesMachine(RuleBasedStateMachine):
         finally:
             del self.open[item]
         self.done.append(item)
+        if self.holds and key is not None:
+            self.held[key] = asyncio.get_running_loop().create_future()
+            self.lanes.hold(key, self.held[key])
 
     def _play(self, action=lambda: None) -> None:
         async def play() -> None:
@@ -82,6 +88,19 @@ class LanesMachine(RuleBasedStateMachine):
         if self.open:
             future = list(self.open.values())[index % len(self.open)]
             self._play(lambda: future.set_exception(RuntimeError("bug")) if fails else future.set_result(None))
+
+    @rule(holds=st.booleans())
+    def hold(self, holds: bool) -> None:
+        """From now on, hold lanes whose handlers end, or do not."""
+        self.holds = holds
+
+    @rule(index=st.integers(0, 9), ends_well=st.booleans())
+    def let_go(self, index: int, ends_well: bool) -> None:
+        """Let a held lane go on."""
+        if self.held:
+            key = list(self.held)[index % len(self.held)]
+            until = self.held.pop(key)
+            self._play(lambda: until.set_result(None) if ends_well else until.cancel())
 
     @rule(key=KEYS, running=st.booleans())
     def revoke(self, key, running: bool) -> None:
@@ -135,6 +154,9 @@ class LanesMachine(RuleBasedStateMachine):
         if not hasattr(self, "lanes"):
             self.runner.close()
             return
+        self.holds = False
+        for key in list(self.held):
+            self._play(self.held.pop(key).cancel)
         self._play(self.lanes.resume)
         while self.open:
             self._play(lambda: [future.set_result(None) for future in self.open.values()])

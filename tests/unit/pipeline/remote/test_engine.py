@@ -47,6 +47,20 @@ async def test_one_key_is_in_order_and_others_do_not_wait(lab, source) -> None:
     assert source.assignment.position == 3
 
 
+async def test_the_next_record_of_a_key_waits_until_the_last_effect_is_durable(lab, source, producer) -> None:
+    """After a crash an effect whose end nobody noted is repeated; a newer one of its key must not have gone before."""
+    producer.is_held = True
+    other = source.progress(3)
+    other.key_ = b"H57.21-261008-0002"
+    await lab.engine.submit(source.slice(source.progress(1), source.progress(2), other))
+    await lab.turns()
+    assert lab.step.calls == ["p-1", "p-3"]
+    for _ in range(4):
+        producer.acknowledge()
+        await lab.turns()
+    assert lab.step.calls == ["p-1", "p-3", "p-2"]
+
+
 async def test_a_rejected_record_becomes_a_dead_letter_and_the_key_goes_on(lab, source, producer) -> None:
     """The record's own fault: set aside with reason and origin, receipt, settled."""
     error = RejectedByTargetError("refused", reason="E05")
