@@ -27,7 +27,8 @@ def test_the_loss_of_one_is_survived_and_of_two_is_not(tmp_path, kafka_broker) -
     pause = threading.Event()
     with EmbeddedCluster(tmp_path) as cluster:
         topic = NewTopic("kept", 1, 3, config={"min.insync.replicas": "2"})
-        AdminClient({"bootstrap.servers": cluster.bootstrap_servers}).create_topics([topic])["kept"].result(20)
+        admin = AdminClient({"bootstrap.servers": cluster.bootstrap_servers})
+        admin.create_topics([topic])["kept"].result(20)
         assert write(cluster, 20)
         first = cluster.leader()
         assert first is not None
