@@ -1,6 +1,7 @@
 """The one thing that a call to a target passes: its calendar and its limits."""
 
 import asyncio
+from datetime import timedelta
 from enum import StrEnum
 
 from lienthong.clock import Clock
@@ -9,6 +10,9 @@ from lienthong.limits.forecast import Forecast
 from lienthong.limits.policy import Priority, TargetLimits
 from lienthong.limits.store import LeaseStore
 from lienthong.limits.windows import MaintenanceCalendar
+
+#: A call that is begun now arrives later, and the target's clock is another one; so long before a window none begins.
+_LEAD = timedelta(seconds=2)
 
 
 class GateState(StrEnum):
@@ -43,7 +47,7 @@ class Gate:
         runner: Runner = asyncio.to_thread,
     ) -> None:
         self._clock = clock
-        self.calendar = MaintenanceCalendar(limits.maintenance)
+        self.calendar = MaintenanceCalendar(limits.maintenance, _LEAD)
         self.allocator: Allocator | None = None
         if limits.rate_limit is not None or limits.budget is not None:
             self.allocator = Allocator(target, limits, store, clock, worker=worker, runner=runner)

@@ -111,13 +111,15 @@ class MaintenanceCalendar:
 
     Args:
         windows: They may overlap and follow each other.
+        lead: So long before a window the target counts as closed, because a call takes time to arrive.
 
     Raises:
         ValueError: If the target would never open.
     """
 
-    def __init__(self, windows: Sequence[DailyWindow | DatedWindow] = ()) -> None:
+    def __init__(self, windows: Sequence[DailyWindow | DatedWindow] = (), lead: timedelta = timedelta()) -> None:
         self._windows = tuple(windows)
+        self._lead = lead
         daily = [window for window in self._windows if isinstance(window, DailyWindow)]
         if daily and _opens_at(daily, _SOME_MONDAY) - _SOME_MONDAY > _WEEK:
             raise ValueError("the daily windows leave no time at which the target is open")
@@ -132,10 +134,10 @@ class MaintenanceCalendar:
         """
         if not self._windows or self._open_from <= now < self._open_until:
             return False
-        if any(window.end_around(now) is not None for window in self._windows):
+        if self._closed_moment(now) is not None:
             return True
         starts = [start for window in self._windows if (start := window.next_start(now)) is not None]
-        self._open_from, self._open_until = now, min(starts, default=_NEVER)
+        self._open_from, self._open_until = now, min((start - self._lead for start in starts), default=_NEVER)
         return False
 
     def opens_at(self, now: datetime) -> datetime:
@@ -144,7 +146,8 @@ class MaintenanceCalendar:
         Args:
             now: An aware time.
         """
-        return _opens_at(self._windows, now)
+        moment = self._closed_moment(now)
+        return now if moment is None else _opens_at(self._windows, moment)
 
     def closes_at(self, now: datetime) -> datetime | None:
         """Return when the next window starts, now if one is under way, or None if none is planned.
@@ -155,7 +158,14 @@ class MaintenanceCalendar:
         if self.is_closed(now):
             return now
         starts = [start for window in self._windows if (start := window.next_start(now)) is not None]
-        return min(starts, default=None)
+        return min((start - self._lead for start in starts), default=None)
+
+    def _closed_moment(self, now: datetime) -> datetime | None:
+        """Return a moment inside the window that closes the target now, or None if it is open."""
+        for moment in (now, now + self._lead):
+            if any(window.end_around(moment) is not None for window in self._windows):
+                return moment
+        return None
 
     async def wait_until_open(self, clock: Clock) -> None:
         """Wait for the end of the windows.

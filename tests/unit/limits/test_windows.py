@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from lienthong.clock import VIETNAM
 from lienthong.limits.policy import TargetLimits
-from lienthong.limits.windows import MaintenanceCalendar
+from lienthong.limits.windows import DatedWindow, MaintenanceCalendar
 from lienthong.testing.clock import FakeClock
 
 
@@ -125,3 +125,16 @@ def test_a_calendar_that_is_asked_often_says_what_a_new_one_says(minutes, window
     for minute in minutes:
         moment = _at("2026-10-05T00:00") + timedelta(minutes=minute)
         assert asked.is_closed(moment) is _calendar(*windows).is_closed(moment)
+
+
+def test_a_call_that_would_arrive_inside_a_window_is_not_begun():
+    """A request takes time to arrive, and nothing of ours may be found inside the maintenance of a target."""
+    starts = datetime(2026, 10, 5, 22, 0, tzinfo=VIETNAM)
+    window = DatedWindow(starts=starts, ends=starts + timedelta(hours=1))
+    calendar = MaintenanceCalendar([window], lead=timedelta(seconds=2))
+
+    assert not calendar.is_closed(starts - timedelta(seconds=2, microseconds=1))
+    assert calendar.is_closed(starts - timedelta(seconds=2))
+    assert calendar.opens_at(starts - timedelta(seconds=1)) == window.ends
+    assert calendar.closes_at(starts - timedelta(minutes=1)) == starts - timedelta(seconds=2)
+    assert not calendar.is_closed(window.ends)
