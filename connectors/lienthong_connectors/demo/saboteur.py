@@ -15,6 +15,8 @@ from lienthong_connectors.demo.sabotage import Sabotage
 
 _WRITE = "DongBoHoSoMC"
 _HOP_BY_HOP = frozenset({"host", "content-length", "transfer-encoding", "connection", "date", "server"})
+#: Together longer than the portal's outage, and shorter than the hub waits for an answer.
+_REPEATS, _REPEAT_SECONDS = 40, 0.2
 #: What the portal answers to a record that it took.
 _SUCCESS = {"error_code": 0, "message": "Đồng bộ hồ sơ thành công"}
 
@@ -89,10 +91,17 @@ class Saboteur:
         if answer.status == HTTPStatus.OK:
             self._is_done = True
             if self._kind is Sabotage.REPEAT:
-                await self._forward(request, body)
+                await self._repeat(request, body)
             else:
                 click.echo(json.dumps({"event": "record_forwarded", "owner": record["owner"]}))
         return answer
+
+    async def _repeat(self, request: web.Request, body: bytes) -> None:
+        """Hand a call on again until it is taken: the outage or the storm may begin in between."""
+        for _ in range(_REPEATS):
+            if (await self._forward(request, body)).status == HTTPStatus.OK:
+                return
+            await asyncio.sleep(_REPEAT_SECONDS)
 
     def _record(self, body: bytes) -> dict[str, Any] | None:
         """Return what matters of a write of the chosen dossier, or None for every other call."""
