@@ -11,6 +11,9 @@ from lienthong_connectors.demo.ask import ask
 _SAMPLE = re.compile(
     r'^(lienthong_records_total|lienthong_lag_records)\{(?:[^}]*,)?pipeline="([^"]*)"[^}]*\} (\S+)$', re.MULTILINE
 )
+_PARKED = re.compile(r'^lienthong_parked_records\{pipeline="([^"]*)",reason="([^"]*)"\} (\S+)$', re.MULTILINE)
+#: Reason of records that made way and are tried again by the worker itself.
+_WINDOW = "window"
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Meters:
         self._clock = clock
         self._looked = clock.monotonic()
         self.lags: dict[str, int] = {}
+        self._parked: dict[tuple[str, str], int] = {}
+        self._is_still = False
 
     def look(self, stages: Mapping[str, Stage], others: Mapping[str, Callable[[], int]]) -> None:
         """Bring stages up to date.
@@ -76,18 +81,23 @@ class Meters:
             others: Name of a stage → how to count it.
         """
         before = self._looked
+        parked: dict[tuple[str, str], int] = {}
         for name, port in self._ports.items():
-            records, lag = read_page(ask(f"http://127.0.0.1:{port}/metrics").decode(), name)
+            page = ask(f"http://127.0.0.1:{port}/metrics").decode()
+            records, lag = read_page(page, name)
             self.lags[name] = lag
+            parked |= read_parked(page)
             stages[name].see(records, self._clock.monotonic(), before)
         for name, count in others.items():
             stages[name].see(count(), self._clock.monotonic(), before)
+        self._is_still = parked == self._parked and not any(parked[each] for each in parked if each[1] == _WINDOW)
+        self._parked = parked
         self._looked = self._clock.monotonic()
 
     @property
     def is_idle(self) -> bool:
-        """Whether no pipeline reported a lag when it was last asked."""
-        return not any(self.lags.values())
+        """Whether no pipeline reported a lag when it was last asked, and nothing goes on by itself after a while."""
+        return self._is_still and not any(self.lags.values())
 
     def pages(self, more: Mapping[str, int]) -> dict[str, bytes]:
         """Return the metrics pages as they are.
@@ -96,6 +106,15 @@ class Meters:
             more: Further processes → ports.
         """
         return {name: ask(f"http://127.0.0.1:{port}/metrics") for name, port in {**self._ports, **more}.items()}
+
+
+def read_parked(page: str) -> dict[tuple[str, str], int]:
+    """Return how many records are parked, by pipeline and reason.
+
+    Args:
+        page: Metrics in Prometheus' text format.
+    """
+    return {(owner, reason): int(float(value)) for owner, reason, value in _PARKED.findall(page)}
 
 
 def read_page(page: str, pipeline: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import pytest
 
 from lienthong.observability.metrics import Metrics
-from lienthong_connectors.demo.meters import Stage, read_page
+from lienthong_connectors.demo.meters import Stage, read_page, read_parked
 
 
 def test_a_page_of_the_hub_is_read():
@@ -16,6 +16,17 @@ def test_a_page_of_the_hub_is_read():
     metrics.set_lag("intake", "hue.inbound.dossier.bulk", 1, 4)
 
     assert read_page(metrics.expose("")[0].decode(), "intake") == (42, 7)
+
+
+def test_what_is_parked_is_read_by_reason():
+    """A record that made way for others goes on by itself, so nothing is compared before it has."""
+    metrics = Metrics(with_process=False)
+    metrics.set_parked("deliver-dossier", {"window": 2, "behind_parked_key": 1})
+
+    assert read_parked(metrics.expose("")[0].decode()) == {
+        ("deliver-dossier", "window"): 2,
+        ("deliver-dossier", "behind_parked_key"): 1,
+    }
 
 
 def test_speed_is_measured_between_the_first_and_the_last_record():
