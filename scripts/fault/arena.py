@@ -189,14 +189,18 @@ class Arena(Processes):
         deadline = self.clock.monotonic() + self.needs.settle_seconds
         while self.clock.monotonic() < deadline:
             self.tick()
-            try:
-                if self.load.is_done and is_settled(self.view, groups):
-                    return True
-            except BrokerUnavailableError:
-                pass
+            if self.load.is_done and self._is_settled(groups):
+                return True
             self._pause.wait(_LOOK_SECONDS)
         self._tell_unsettled()
         return False
+
+    def _is_settled(self, groups: dict[str, tuple[str, ...]]) -> bool:
+        try:
+            return is_settled(self.view, groups)
+        except BrokerUnavailableError:
+            # What nobody can ask for is looked at again; the deadline bounds it.
+            return False
 
     def _tell_unsettled(self) -> None:
         for name, pipeline in self.pipelines.items():

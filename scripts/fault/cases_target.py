@@ -11,13 +11,18 @@ from scripts.fault.stage import Stage
 _IMPATIENT = Needs(changes={"connectors": {"portal": {"timeout_seconds": 2.0}}})
 
 
-def _spell(stage: Stage, seconds: float, on: dict[str, Any], off: dict[str, Any], status: str) -> None:
+def _behave_for(stage: Stage, seconds: float, on: dict[str, Any], off: dict[str, Any]) -> None:
     arena = stage.arena
     arena.await_share(0.3)
     arena.behave(**on)
     arena.wait(seconds)
     arena.behave(**off)
     arena.heal()
+
+
+def _spell(stage: Stage, seconds: float, on: dict[str, Any], off: dict[str, Any], status: str) -> None:
+    arena = stage.arena
+    _behave_for(stage, seconds, on, off)
     arena.wait(0.5)
     refused = arena.refused_calls().get(status, 0)
     if refused:
@@ -51,12 +56,7 @@ def target_reset(stage: Stage) -> None:
 @case("target-lost-answer", "calls take effect, and every third answer is lost", check=_spoilt)
 def target_lost_answer(stage: Stage) -> None:
     """Break connections after the effect."""
-    arena = stage.arena
-    arena.await_share(0.3)
-    arena.behave(lost_answer_rate=0.3)
-    arena.wait(stage.seconds(2, 10))
-    arena.behave(lost_answer_rate=0.0)
-    arena.heal()
+    _behave_for(stage, stage.seconds(2, 10), {"lost_answer_rate": 0.3}, {"lost_answer_rate": 0.0})
 
 
 @case(
@@ -67,23 +67,13 @@ def target_lost_answer(stage: Stage) -> None:
 )
 def target_half_answer(stage: Stage) -> None:
     """Cut answers in half after the effect."""
-    arena = stage.arena
-    arena.await_share(0.3)
-    arena.behave(half_answer_rate=0.3)
-    arena.wait(stage.seconds(2, 10))
-    arena.behave(half_answer_rate=0.0)
-    arena.heal()
+    _behave_for(stage, stage.seconds(2, 10), {"half_answer_rate": 0.3}, {"half_answer_rate": 0.0})
 
 
 @case("target-drip", "answers drip for longer than a call may take", _IMPATIENT, check=_spoilt)
 def target_drip(stage: Stage) -> None:
     """Send answers byte by byte."""
-    arena = stage.arena
-    arena.await_share(0.3)
-    arena.behave(drip_seconds=30.0)
-    arena.wait(stage.seconds(4, 20))
-    arena.behave(drip_seconds=0.0)
-    arena.heal()
+    _behave_for(stage, stage.seconds(4, 20), {"drip_seconds": 30.0}, {"drip_seconds": 0.0})
 
 
 @case("target-429", "a storm of 429 with Retry-After")

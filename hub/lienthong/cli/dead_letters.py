@@ -214,7 +214,7 @@ def _reveal(
     from lienthong.access_log import encode
     from lienthong.clock import SystemClock
     from lienthong.codec import RecordCodec
-    from lienthong.delivery.review_desk import seen
+    from lienthong.delivery.looking import seen
     from lienthong.keys import FileKeyProvider
     from lienthong.pipeline.compose import hash_key
     from lienthong.record import Record
@@ -308,15 +308,13 @@ def _moment(text: str | None, option: str) -> datetime | None:
     from datetime import timedelta
 
     from lienthong.clock import VIETNAM, SystemClock
-    from lienthong.delivery.policy import parse_duration
+    from lienthong.delivery.policy import is_duration, parse_duration
 
     if not text:
         return None
     try:
-        return SystemClock().now() - timedelta(seconds=parse_duration(text))
-    except ValueError:
-        pass
-    try:
+        if is_duration(text):
+            return SystemClock().now() - timedelta(seconds=parse_duration(text))
         found = datetime.fromisoformat(text)
     except ValueError:
         raise click.BadParameter(

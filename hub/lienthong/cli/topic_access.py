@@ -26,13 +26,12 @@ def read_topics(settings: HubSettings, client_id: str, *topics: str) -> "Iterato
     from lienthong.kafka.settings import client_configuration
 
     view = ClusterView(client_configuration(settings.kafka, client_id))
-    starts, ends = view.beginning_offsets(topics), view.end_offsets(topics)
-    missing = set(topics) - {place.topic for place in starts}
+    bounds = view.bounds(topics)
+    missing = set(topics) - {place.topic for place in bounds}
     if missing:
         raise TopicDriftError(f"no topic {', '.join(sorted(missing))} in the cluster; run `lienthong topics apply`")
-    with view.reader(starts, ends=ends, is_expiry_fatal=False) as reader:
-        for records in reader.batches():
-            yield from records
+    with view.whole(bounds) as reader:
+        yield from reader.records()
 
 
 def read_spans(settings: HubSettings, client_id: str, spans: "Mapping[Place, tuple[int, int]]") -> "Iterator[Record]":
@@ -46,12 +45,8 @@ def read_spans(settings: HubSettings, client_id: str, spans: "Mapping[Place, tup
     from lienthong.kafka.cluster import ClusterView
     from lienthong.kafka.settings import client_configuration
 
-    view = ClusterView(client_configuration(settings.kafka, client_id))
-    starts = {place: first for place, (first, _) in spans.items()}
-    ends = {place: end for place, (_, end) in spans.items()}
-    with view.reader(starts, ends=ends, is_expiry_fatal=False) as reader:
-        for records in reader.batches():
-            yield from records
+    with ClusterView(client_configuration(settings.kafka, client_id)).whole(spans) as reader:
+        yield from reader.records()
 
 
 def send(settings: HubSettings, client_id: str, records: "Sequence[OutgoingRecord]") -> None:

@@ -1,18 +1,16 @@
 """What operators do with dead letters: see them, look at one, put records back or give them up."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from lienthong.access_log import AccessEntry, AccessPhase
+from lienthong.access_log import AccessEntry
 from lienthong.clock import Clock
 from lienthong.delivery.command import Action, Command, parse_command, to_command
 from lienthong.delivery.dead_letter import parse
 from lienthong.delivery.dead_letter_selection import LetterState, Origin, Selection, StoredLetter
-from lienthong.delivery.effect import new_attempt_id
-from lienthong.delivery.hygiene import KEY_ID_HEADER, looks_personal
+from lienthong.delivery.hygiene import KEY_ID_HEADER
+from lienthong.delivery.looking import intent_to_look, may_be_number
 from lienthong.errors import DecodeError, LienthongError, RecordTooLargeError
 from lienthong.record import OutgoingRecord, Record
 from lienthong.topic_names import TopicNames
@@ -154,21 +152,17 @@ class DeadLetterDesk:
         own = next((raw.decode() for name, raw in letter.headers if name == "ce_legalbasis"), "")
         basis = legal_basis or own
         check(actor=actor, purpose=purpose, legal_basis=basis)
-        attempt = attempt_id or new_attempt_id()
-        return AccessEntry(
-            verification_id=attempt,
-            phase=AccessPhase.INTENT,
-            at=self._clock.now(),
-            actor=actor,
-            on_behalf_of="",
+        return intent_to_look(
+            "deadletters",
+            letter.id,
             key=stored.dossier_code,
+            actor=actor,
             purpose=purpose,
             legal_basis=basis,
-            target="deadletters",
+            secret=secret,
+            at=self._clock.now(),
             operation=_OPERATION,
-            attempt=1,
-            attempt_id=attempt,
-            query_hash=hmac.new(secret, f"{_OPERATION}\x00{letter.id}".encode(), hashlib.sha256).hexdigest(),
+            attempt_id=attempt_id,
         )
 
     def _add_letter(self, record: Record) -> None:
@@ -249,5 +243,5 @@ def check(**texts: str) -> None:
         option = f"--{name.replace('_', '-')}"
         if not text.strip():
             raise LienthongError(f"{option} is missing: it is recorded with the decision")
-        if looks_personal(text) or (name == "actor" and text.isdecimal() and len(text) == 9):
+        if may_be_number(name, text):
             raise LienthongError(f"{option} has the form of a personal ID; use an opaque id, or describe it otherwise")

@@ -22,6 +22,15 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
+def is_duration(text: str) -> bool:
+    """Return whether a text has the form that :func:`parse_duration` reads.
+
+    Args:
+        text: Any text.
+    """
+    return _DURATION.fullmatch(text) is not None
+
+
 def parse_duration(text: Any) -> float:
     """Return the seconds of a duration such as ``500ms``, ``3s``, ``5m``, ``1h`` or ``1d``.
 

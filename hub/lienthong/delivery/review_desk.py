@@ -1,20 +1,15 @@
 """What officials do with open reviews: see them, look at one, decide."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-import orjson
-
-from lienthong.access_log import AccessEntry, AccessPhase
+from lienthong.access_log import AccessEntry
 from lienthong.access_log import encode as encode_access
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
 from lienthong.delivery.command import Action, Command, to_command
-from lienthong.delivery.effect import new_attempt_id
-from lienthong.delivery.hygiene import KEY_ID_HEADER, looks_personal
+from lienthong.delivery.hygiene import KEY_ID_HEADER
+from lienthong.delivery.looking import intent_to_look, may_be_number, seen
 from lienthong.delivery.review_record import OpenReviews, Review
 from lienthong.errors import DecodeError, LienthongError, ValidationFailedError
 from lienthong.record import OutgoingRecord, Record
@@ -121,21 +116,17 @@ class ReviewDesk:
         """
         basis = legal_basis or (review.record.header("ce_legalbasis") or b"").decode()
         _check(actor=actor, purpose=purpose, legal_basis=basis)
-        attempt = attempt_id or new_attempt_id()
-        return AccessEntry(
-            verification_id=attempt,
-            phase=AccessPhase.INTENT,
-            at=self._clock.now(),
-            actor=actor,
-            on_behalf_of="",
+        return intent_to_look(
+            "review",
+            review.id,
             key=dossier_code(review),
+            actor=actor,
             purpose=purpose,
             legal_basis=basis,
-            target="review",
+            secret=secret,
+            at=self._clock.now(),
             operation=_OPERATION,
-            attempt=1,
-            attempt_id=attempt,
-            query_hash=hmac.new(secret, f"{_OPERATION}\x00{review.id}".encode(), hashlib.sha256).hexdigest(),
+            attempt_id=attempt_id,
         )
 
     def seen(self, intent: AccessEntry, value: bytes) -> AccessEntry:
@@ -216,33 +207,12 @@ def dossier_code(review: Review) -> str:
     return (review.record.header("ce_dossiercode") or review.record.key or b"").decode(errors="replace")
 
 
-def seen(intent: AccessEntry, value: bytes, at: datetime) -> AccessEntry:
-    """Return the access-log result of a look at a value.
-
-    Args:
-        intent: The entry that was written before.
-        value: The plain value; only names of its fields are kept.
-        at: When, aware.
-    """
-    # What does not look like a field name may be data.
-    fields = tuple(name for name in _fields(value) if name.isascii() and name.isidentifier())
-    return replace(intent, phase=AccessPhase.RESULT, at=at, fields=fields, result="shown")
-
-
-def _fields(value: bytes) -> list[str]:
-    try:
-        document = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return []
-    return list(document) if isinstance(document, dict) else []
-
-
 def _check(**texts: str) -> None:
     for name, text in texts.items():
         option = name.replace("_", "-")
         if not text.strip():
             raise LienthongError(f"thiếu --{option} (give --{option})")
-        if looks_personal(text) or (name == "actor" and text.isdecimal() and len(text) == 9):
+        if may_be_number(name, text):
             raise LienthongError(
                 f"--{option} chứa dãy số dạng số định danh; dùng mã cán bộ hoặc mô tả khác "
                 f"(--{option} has the form of a personal ID)"

@@ -1,12 +1,12 @@
 """What exists in a Kafka cluster: partitions, their ends and what groups have committed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from lienthong.errors import BrokerUnavailableError
+from lienthong.errors import BrokerUnavailableError, TopicDriftError
 from lienthong.kafka.reader import TopicReader, error_of, to_error
 from lienthong.record import Place
 
@@ -74,7 +74,7 @@ class ClusterView:
         Raises:
             BrokerUnavailableError: If Kafka cannot be reached.
         """
-        return {place: begin for place, (begin, _) in self._watermarks(topics).items()}
+        return {place: begin for place, (begin, _) in self.bounds(topics).items()}
 
     def end_offsets(self, topics: Iterable[str]) -> dict[Place, int]:
         """Return the offset after the last committed record of each partition.
@@ -85,7 +85,46 @@ class ClusterView:
         Raises:
             BrokerUnavailableError: If Kafka cannot be reached.
         """
-        return {place: end for place, (_, end) in self._watermarks(topics).items()}
+        return {place: end for place, (_, end) in self.bounds(topics).items()}
+
+    def bounds(self, topics: Iterable[str]) -> dict[Place, tuple[int, int]]:
+        """Return what the two questions above do, asked once.
+
+        Args:
+            topics: Full names; those that do not exist are left out.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+        """
+        places = self.partitions(topics)
+        if not places:
+            return {}
+        # A consumer sees the end of what is committed, not of what is written.
+        consumer = Consumer({**self._configuration, "group.id": "lienthong-view", "isolation.level": "read_committed"})
+        try:
+            return {place: self._watermarks_of(place, consumer) for place in places}
+        finally:
+            consumer.close()
+
+    def spans(self, topics: Sequence[str], numbers: Iterable[int]) -> dict[Place, tuple[int, int]]:
+        """Return the bounds of some partitions of a pipeline's own topics.
+
+        Args:
+            topics: Full names.
+            numbers: Partition numbers of the pipeline's source.
+
+        Raises:
+            BrokerUnavailableError: If Kafka cannot be reached.
+            TopicDriftError: If a topic has fewer partitions.
+        """
+        wanted = {Place(topic, number) for topic in topics for number in numbers}
+        bounds = self.bounds(topics)
+        missing = wanted - bounds.keys()
+        if missing:
+            raise TopicDriftError(
+                f"{min(missing).topic} has fewer partitions than its source; run 'lienthong topics plan'"
+            )
+        return {place: bounds[place] for place in wanted}
 
     def committed_offsets(self, group: str, topics: Iterable[str]) -> dict[Place, Committed]:
         """Return what a group has committed; partitions without a commit are left out.
@@ -133,16 +172,14 @@ class ClusterView:
         """
         return TopicReader(self._configuration, starts, ends=ends, is_expiry_fatal=is_expiry_fatal)
 
-    def _watermarks(self, topics: Iterable[str]) -> dict[Place, tuple[int, int]]:
-        places = self.partitions(topics)
-        if not places:
-            return {}
-        # A consumer sees the end of what is committed, not of what is written.
-        consumer = Consumer({**self._configuration, "group.id": "lienthong-view", "isolation.level": "read_committed"})
-        try:
-            return {place: self._watermarks_of(place, consumer) for place in places}
-        finally:
-            consumer.close()
+    def whole(self, spans: Mapping[Place, tuple[int, int]]) -> TopicReader:
+        """Return a reader of all that partitions hold now.
+
+        Args:
+            spans: Partition → first offset and the offset to stop before; what has expired meanwhile is left out.
+        """
+        starts = {place: first for place, (first, _) in spans.items()}
+        return self.reader(starts, ends={place: end for place, (_, end) in spans.items()}, is_expiry_fatal=False)
 
     def _watermarks_of(self, place: Place, consumer: Consumer) -> tuple[int, int]:
         doing = f"read the offsets of {place.topic}[{place.partition}]"

@@ -156,6 +156,11 @@ class TopicReader:
             if silent_seconds >= silence_seconds:
                 raise BrokerUnavailableError(f"Kafka sent nothing for {silence_seconds:g} seconds; check the broker")
 
+    def records(self) -> Iterator[Record]:
+        """Yield every record up to the ends, as :meth:`batches` does, one by one."""
+        for records in self.batches():
+            yield from records
+
     def lags(self) -> dict[Place, int]:
         """Return how many records of each partition are not read yet, as far as the client has heard."""
         if self._consumer is None:

@@ -56,10 +56,10 @@ def are_usual(own: Sequence[bytes]) -> bool:
         own: Their values, of any number of records: many in one look cost little more than one.
     """
     try:
-        form = b"|".join(own).translate(_SHAPE)
+        joined = b"|".join(own)
     except TypeError:
         return False
-    return max(map(len, own)) <= MAX_ATTRIBUTE_CHARACTERS and b"\x00" not in form and _TWELVE_DIGITS not in form
+    return max(map(len, own)) <= MAX_ATTRIBUTE_CHARACTERS and not _is_suspicious(joined)
 
 
 def usual(headers: Headers | None) -> dict[str, bytes] | None:
@@ -82,8 +82,7 @@ def usual(headers: Headers | None) -> dict[str, bytes] | None:
     except TypeError:
         # Kafka allows a header without value.
         return None
-    shape = joined.translate(_SHAPE)
-    if len(joined) > MAX_ATTRIBUTE_CHARACTERS or b"\x00" in shape or _TWELVE_DIGITS in shape:
+    if len(joined) > MAX_ATTRIBUTE_CHARACTERS or _is_suspicious(joined):
         return None
     return found
 
@@ -99,6 +98,11 @@ def usual_event(headers: Headers, data: bytes | None) -> Event | None:
     if found is None:
         return None
     return Event({_ATTRIBUTES[name]: raw.decode() for name, raw in found.items()}, data)
+
+
+def _is_suspicious(joined: bytes) -> bool:
+    shape = joined.translate(_SHAPE)
+    return b"\x00" in shape or _TWELVE_DIGITS in shape
 
 
 def _is_complete(found: dict[str, bytes]) -> bool:

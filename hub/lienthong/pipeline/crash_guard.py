@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import structlog
 
 from lienthong.delivery.crash_marker import LIMIT, Journal, decode, encode
-from lienthong.errors import LienthongError
+from lienthong.delivery.parking import QUARANTINE
+from lienthong.errors import LienthongError, RecordError
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.key_state import RESERVED_PREFIX, KeyState, KeyStates
@@ -242,6 +243,16 @@ class CrashGuard:
     def _read(self, place: Place) -> Journal:
         found = (self._states.get(place.partition, _key(place)).unknown or {}).get(_FIELD)
         return Journal() if found is None else decode(found)
+
+
+def condemned_error() -> RecordError:
+    """Return why a record that ended its worker again and again is set aside."""
+    error = RecordError(
+        "handling this record ended its worker again and again; mend the defect, then replay or discard the record",
+        reason=QUARANTINE,
+    )
+    error.attempts = LIMIT
+    return error
 
 
 def _place(record: Record) -> Place:

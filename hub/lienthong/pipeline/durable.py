@@ -9,7 +9,7 @@ from lienthong.config.models import KafkaSettings
 from lienthong.delivery.command import parse_command
 from lienthong.delivery.parked_state import ParkedState
 from lienthong.delivery.parking import PREFIX
-from lienthong.errors import DecodeError, TopicDriftError
+from lienthong.errors import DecodeError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.reader import TopicReader
 from lienthong.kafka.settings import client_configuration
@@ -96,17 +96,12 @@ class DurableState:
 
     def _read(self, kind: str, partitions: list[int], take: Callable[[Record], object]) -> dict[Place, int]:
         topic = self._names.of_pipeline(kind, self._pipeline)
-        wanted = {Place(topic, number) for number in partitions}
         cluster = ClusterView(self._configuration)
-        starts = {place: offset for place, offset in cluster.beginning_offsets([topic]).items() if place in wanted}
-        ends = {place: offset for place, offset in cluster.end_offsets([topic]).items() if place in wanted}
-        if wanted - ends.keys():
-            raise TopicDriftError(f"{topic} has fewer partitions than its source; run 'lienthong topics plan'")
-        with TopicReader(self._configuration, starts, ends=ends, is_expiry_fatal=False) as reader:
-            for records in reader.batches():
-                for record in records:
-                    _take(record, take)
-        return ends
+        spans = cluster.spans([topic], partitions)
+        with cluster.whole(spans) as reader:
+            for record in reader.records():
+                _take(record, take)
+        return {place: end for place, (_, end) in spans.items()}
 
 
 def _take(record: Record, take: Callable[[Record], object]) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
-from lienthong.delivery.crash_marker import LIMIT
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
 from lienthong.delivery.interruption import Interrupted, Interruption
@@ -17,7 +16,7 @@ from lienthong.delivery.scope import Scope
 from lienthong.delivery.upcast import upcast
 from lienthong.errors import DecodeError, FatalError, LienthongError, RecordError
 from lienthong.outcome import Outcome, OutcomeKind
-from lienthong.pipeline.crash_guard import CrashGuard
+from lienthong.pipeline.crash_guard import CrashGuard, condemned_error
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.failure_counts import FailureCounts
 from lienthong.pipeline.item import Handled, Item, decode
@@ -165,7 +164,7 @@ class Handling:
         record = item.record
         if self._guard.is_condemned(record) and not item.assignment.is_over:
             handled = self._flow.quarantine(item, entry)
-            handled.records = [self._letter(item, _condemned()), *handled.records, self._guard.quarantined(record)]
+            handled.records = [self._letter(item, condemned_error()), *handled.records, self._guard.quarantined(record)]
             return handled
         try:
             handled = await self._run(item, work, entry)
@@ -309,15 +308,6 @@ class Handling:
             connector=getattr(step, "connector", ""),
             max_bytes=self._max_dead_letter_bytes,
         )
-
-
-def _condemned() -> RecordError:
-    error = RecordError(
-        "handling this record ended its worker again and again; mend the defect, then replay or discard the record",
-        reason=QUARANTINE,
-    )
-    error.attempts = LIMIT
-    return error
 
 
 def _type_of(record: Record) -> str:

@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lienthong.clock import Clock
 from lienthong.config.models import KafkaSettings
-from lienthong.delivery.crash_marker import LIMIT
 from lienthong.delivery.dead_letter import to_dead_letter
 from lienthong.delivery.hygiene import identity
-from lienthong.delivery.parking import QUARANTINE
-from lienthong.errors import LienthongError, RecordError
+from lienthong.errors import LienthongError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.settings import client_configuration
 from lienthong.outcome import OutcomeKind
-from lienthong.pipeline.crash_guard import CrashGuard
+from lienthong.pipeline.crash_guard import CrashGuard, condemned_error
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.key_state import KeyStates
 from lienthong.pipeline.messages import to_record
@@ -134,11 +132,7 @@ class PureGuard:
         return total
 
     def _set_aside(self, record: Record, total: Work) -> None:
-        error = RecordError(
-            "handling this record ended its worker again and again; mend the defect, then replay or discard the record",
-            reason=QUARANTINE,
-        )
-        error.attempts = LIMIT
+        error = condemned_error()
         letter = to_dead_letter(
             record,
             topic=self._dead_letters,
@@ -166,11 +160,8 @@ def journals_of(pipeline: Pipeline, settings: KafkaSettings) -> Callable[[Sequen
     view = ClusterView(client_configuration(settings, f"{pipeline.group}-state"))
 
     def read(partitions: Sequence[int]) -> list[Record]:
-        wanted = {Place(topic, number) for number in partitions}
-        starts = {place: offset for place, offset in view.beginning_offsets([topic]).items() if place in wanted}
-        ends = {place: offset for place, offset in view.end_offsets([topic]).items() if place in wanted}
-        with view.reader(starts, ends=ends, is_expiry_fatal=False) as reader:
-            return [record for records in reader.batches() for record in records]
+        with view.whole(view.spans([topic], partitions)) as reader:
+            return list(reader.records())
 
     return read
 

@@ -17,7 +17,7 @@ from lienthong.delivery.command import Action, Command, parse_command
 from lienthong.delivery.dead_letter import acknowledged
 from lienthong.delivery.hygiene import identity
 from lienthong.delivery.upcast import upcast
-from lienthong.errors import DecodeError, RecordError, TopicDriftError
+from lienthong.errors import DecodeError, RecordError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.reader import TopicReader
@@ -236,24 +236,15 @@ class PureReplay:
         self._next.update(reached)
 
     def _read_progress(self, partitions: set[int]) -> dict[Place, int]:
-        topics = [self._state_topic, self._commands_topic]
         view = ClusterView(self._configuration)
-        begins, ends = view.beginning_offsets(topics), view.end_offsets(topics)
-        wanted = {Place(self._state_topic, number) for number in partitions}
-        missing = {Place(topic, number) for topic in topics for number in partitions} - ends.keys()
-        if missing:
-            raise TopicDriftError(
-                f"{min(missing).topic} has fewer partitions than its source; run 'lienthong topics plan'"
-            )
+        spans = view.spans([self._state_topic, self._commands_topic], partitions)
+        states = {place: span for place, span in spans.items() if place.topic == self._state_topic}
         found: dict[Place, int] = {}
-        spans = {place: ends[place] for place in wanted}
-        starts = {place: begins[place] for place in wanted}
-        with TopicReader(self._configuration, starts, ends=spans, is_expiry_fatal=False) as reader:
-            for records in reader.batches():
-                for record in records:
-                    if record.key is not None and record.key.startswith(_PROGRESS_PREFIX) and record.value:
-                        topic = record.key.removeprefix(_PROGRESS_PREFIX).decode()
-                        found[Place(topic, record.partition)] = int((decode(record).unknown or {}).get(_NEXT, 0))
+        with view.whole(states) as reader:
+            for record in reader.records():
+                if record.key is not None and record.key.startswith(_PROGRESS_PREFIX) and record.value:
+                    topic = record.key.removeprefix(_PROGRESS_PREFIX).decode()
+                    found[Place(topic, record.partition)] = int((decode(record).unknown or {}).get(_NEXT, 0))
         return found
 
 
