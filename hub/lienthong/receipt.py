@@ -35,7 +35,7 @@ class Receipt(NamedTuple):
         kind: One of the nine states.
         reason: Machine-readable detail.
         attempts: Calls made for the record.
-        repeat_possible: Whether the effect may have happened once more than shown.
+        repeat_possible: Whether the effect may have happened more often than shown.
         effect_key: The id of the intended effect.
         attempt_ids: Request ids used towards the target.
         findings: ``field:rule`` pairs.

@@ -109,6 +109,8 @@ class Arena(Processes):
         self.is_timed = True
         self.recovery_seconds: float | None = None
         self.problems: list[str] = []
+        #: What has not settled in time, in words; a case may allow that.
+        self.unsettled: list[str] = []
         #: What a case remembers for its check.
         self.notes: dict[str, Any] = {}
         #: Called at the end, whatever happens.
@@ -211,7 +213,7 @@ class Arena(Processes):
             }
             waiting = {f"{place.topic}[{place.partition}]": count for place, count in behind.items() if count}
             if waiting:
-                self.problems.append(f"{name} has not settled {waiting}")
+                self.unsettled.append(f"{name} has not settled {waiting}")
 
     def verdict(self) -> Verdict:
         """Return what the oracle says; nothing may be running that still writes."""
@@ -222,7 +224,7 @@ class Arena(Processes):
         dossiers = ask_json(f"{self.portal}/_control/dossiers")
         self.evidence = self.evidence or gather(self.view, self.place.names)
         self.report = self.reconcile()
-        return judge(self.expected, self.load.accepted, self.evidence, dossiers, self.report)
+        return judge(self.expected, self.load.accepted, self.evidence, dossiers, self.report, self.restarts)
 
     def reconcile(self) -> Report:
         """Return what the reconciler says, from a ledger that is made from Kafka now."""

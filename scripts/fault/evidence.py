@@ -71,7 +71,11 @@ def gather(view: ClusterView, names: TopicNames) -> Evidence:
             continue
         found.moments.append(rows.at)
         for row in rows.receipts:
-            found.receipts[rows.pipeline][row.source, row.id][rows.topic, rows.partition, row.offset] = row
+            places = found.receipts[rows.pipeline][row.source, row.id]
+            place = (rows.topic, rows.partition, row.offset)
+            # As in the ledger: what one receipt said of a second effect, no later one takes back.
+            was_said = place in places and places[place].repeat_possible
+            places[place] = row._replace(repeat_possible=row.repeat_possible or was_said)
     for pipeline in PIPELINES:
         ends = view.end_offsets([names.of_pipeline("deadletters", pipeline)])
         found.dead_letters[pipeline] = sum(ends.values())

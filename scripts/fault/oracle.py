@@ -69,6 +69,7 @@ def judge(
     evidence: Evidence,
     dossiers: Mapping[str, Mapping[str, Any]],
     report: Report,
+    deaths: int = 0,
 ) -> Verdict:
     """Return what became of everything that was accepted.
 
@@ -78,6 +79,7 @@ def judge(
         evidence: What Kafka holds.
         dossiers: What the portal holds, by dossier code.
         report: What the reconciler says.
+        deaths: How often a worker died: each may repeat what one receipt shows as repeatable.
     """
     verdict = Verdict(accepted=accepted, repeat_possible=evidence.repeat_possible(DELIVER))
     if accepted != len(expected.events):
@@ -90,7 +92,7 @@ def judge(
     for code, events in by_dossier.items():
         for event in events:
             _outcome(verdict, evidence, event, flying)
-        _effects(verdict, evidence, events, dossiers.get(code, {}), code)
+        _effects(verdict, evidence, events, dossiers.get(code, {}), code, max(1, deaths))
     _overtaken(verdict, evidence)
     for code in dossiers.keys() - by_dossier.keys():
         verdict.effects_repeated += 1
@@ -165,7 +167,12 @@ def _overtaken(verdict: Verdict, evidence: Evidence) -> None:
 
 
 def _effects(
-    verdict: Verdict, evidence: Evidence, events: Sequence[EventTruth], held: Mapping[str, Any], code: str
+    verdict: Verdict,
+    evidence: Evidence,
+    events: Sequence[EventTruth],
+    held: Mapping[str, Any],
+    code: str,
+    deaths: int,
 ) -> None:
     wanted: list[tuple[Item, bool]] = []
     flagged: Counter[Item] = Counter()
@@ -181,7 +188,10 @@ def _effects(
     firsts, repeated = _firsts(verdict, held, code)
     for item, count in repeated.items():
         verdict.steps_repeated += count
-        verdict.repeats_unshown += max(0, count - flagged[item])
+        unshown = max(0, count - flagged[item] * deaths)
+        verdict.repeats_unshown += unshown
+        if unshown:
+            verdict.tell(f"{code}: {item} was repeated {count} times, {flagged[item]} receipts say that it may be")
     missing = Counter(item for item, is_required in wanted if is_required)
     missing.subtract(firsts)
     gone = [item for item, count in missing.items() if count > 0]

@@ -1,7 +1,7 @@
 """Runs one case from its processes to its verdict."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lienthong.errors import LienthongError
@@ -55,19 +55,19 @@ def run_case(
         result.recovery_seconds, result.restarts = arena.recovery_seconds, arena.restarts
         result.seconds = arena.clock.monotonic() - began
         if not result.skipped:
-            result.problems += [*_wrong(case, result, is_timed=is_timed), *arena.problems]
+            result.problems += [*_wrong(case, result, arena.unsettled, is_timed=is_timed), *arena.problems]
         if keep is not None and not result.is_green:
             _keep(arena, keep / case.name)
     return result
 
 
-def _wrong(case: Case, result: Result, *, is_timed: bool) -> list[str]:
+def _wrong(case: Case, result: Result, unsettled: Sequence[str], *, is_timed: bool) -> list[str]:
     verdict: Verdict = result.verdict
     found = list(verdict.problems)
     if not result.injected:
         found.append("the fault was never injected")
     if not result.is_settled and not case.allows_unsettled:
-        found.append("not everything settled in time")
+        found += ["not everything settled in time", *unsettled]
     for name in ("lost", "effects_repeated", "repeats_unshown", "inversions", "unexpected"):
         count = getattr(verdict, name)
         if count:

@@ -57,10 +57,15 @@ class Interruption:
         if self._is_cancelled:
             # Delivered here: a request that follows must not be cut off.
             await asyncio.sleep(0)
-        await self._check()
+        await self.check()
         self._is_held = True
 
-    async def _check(self) -> None:
+    async def check(self) -> None:
+        """Ask once more whether the record is still ours, after something that may have taken long.
+
+        Raises:
+            Interrupted: If it is not.
+        """
         if self._is_ours is not None and not await self._is_ours():
             raise Interrupted
 
@@ -93,7 +98,7 @@ class Interruption:
         """
 
         async def guarded(argument: A) -> T:
-            await self._check()
+            await self.check()
             self._is_held = True
             try:
                 result = await call(argument)

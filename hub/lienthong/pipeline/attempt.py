@@ -51,34 +51,46 @@ def attempting(attempt: Attempt) -> Iterator[None]:
 
 
 class Turns:
-    """Lets requests to one target through, each when its turn has come.
+    """Lets requests to one target through, each when its turn has come and the record is still this worker's.
 
     Args:
-        gate: What the target allows.
+        gate: What the target allows; None when it allows everything.
         clock: Where to read the time.
 
     Delivery:
         Every request counts, also a login, a token, a query before a write and a retry: that is what targets count.
+        Whether the record is still ours is asked right before each request: a process that was frozen between the
+        decision to call and the call itself would overtake the next owner.
     """
 
-    def __init__(self, gate: Gate, clock: Clock) -> None:
+    def __init__(self, gate: Gate | None, clock: Clock) -> None:
         self._gate = gate
         self._clock = clock
 
     async def wait(self) -> None:
-        """Wait until one request may be made; make it at once."""
+        """Wait until one request may be made; make it at once.
+
+        Raises:
+            Interrupted: If the record went to another worker.
+        """
         attempt = _current.get() or Attempt()
+        if self._gate is not None:
+            await self._enter(self._gate, attempt)
+        if attempt.interruption is not None and attempt.interruption.is_here:
+            await attempt.interruption.check()
+
+    async def _enter(self, gate: Gate, attempt: Attempt) -> None:
         interruption = attempt.interruption
         began = self._clock.monotonic()
         with nullcontext() if attempt.vitals is None else attempt.vitals.waiting(attempt.number):
             if interruption is not None and not interruption.is_here:
                 # A login for all records, whichever of them began it.
-                await self._gate.enter(Priority.LIVE)
+                await gate.enter(Priority.LIVE)
             elif interruption is not None and attempt.requests == 0:
                 # Nothing was sent yet, so a worker that stops need not wait for what may come tomorrow.
                 async with interruption.released():
-                    await self._gate.enter(attempt.priority)
+                    await gate.enter(attempt.priority)
             else:
-                await self._gate.enter(attempt.priority)
+                await gate.enter(attempt.priority)
         attempt.requests += 1
         attempt.waited_seconds += self._clock.monotonic() - began

@@ -1,12 +1,17 @@
 """A fast look at the CloudEvents headers of a record; whatever is unusual goes the slow and exact way."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from lienthong.envelope import EXTENSIONS, MAX_ATTRIBUTE_CHARACTERS, SPEC_VERSION, STANDARD, Event
 from lienthong.record import Headers
 
+K = TypeVar("K")
+
+#: Kinds of headers that are remembered.
+_MAX_KNOWN = 10_000
 #: Header names that the hub carries on.
 CARRIED = frozenset({*(f"ce_{name}" for name in STANDARD | EXTENSIONS if name != "datacontenttype"), "content-type"})
 _ATTRIBUTES = {name: "datacontenttype" if name == "content-type" else name[3:] for name in CARRIED}
@@ -36,6 +41,85 @@ class Layout(NamedTuple):
     id_index: int
 
 
+class HeaderMemory(Generic[K]):
+    """What is known of records that were accepted before, found again by headers that many of them share.
+
+    Nearly every record looks like one before it, so that two look-ups replace all checks.
+    """
+
+    def __init__(self) -> None:
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._known: dict[str, dict[tuple[bytes, ...], K]] = defaultdict(dict)
+
+    def learn(self, topic: str, headers: Headers, known: K) -> None:
+        """Remember what is known of a record.
+
+        Args:
+            topic: Where it came from.
+            headers: Kafka headers that :func:`usual` has accepted.
+            known: What holds for every record with the same shared headers.
+        """
+        here = self._known[topic]
+        # A source that somebody varies must not fill the memory.
+        if len(self._layouts) < _MAX_KNOWN and len(here) < _MAX_KNOWN:
+            names, texts = zip(*headers, strict=True)
+            layout = self._layouts.setdefault(names, layout_of(headers))
+            here[layout.shared(texts)] = known
+
+    def look(self, topic: str, headers: Sequence[Headers]) -> tuple[list[K | None], list[bytes]]:
+        """Look at the headers of some records together, which costs little more than at those of one.
+
+        Args:
+            topic: Where they came from.
+            headers: Kafka headers of each record.
+
+        Returns:
+            What is known of each record, None where nothing is or one of them is unusual, and their CloudEvents ids.
+        """
+        own: list[bytes] = []
+        look = self._look_down(topic, headers, own) or self._look_along(topic, headers, own)
+        if own and not are_usual(own):
+            return [None] * len(headers), [b""] * len(headers)
+        return look
+
+    def _look_down(
+        self, topic: str, headers: Sequence[Headers], own: list[bytes]
+    ) -> tuple[list[K | None], list[bytes]] | None:
+        """Look at records whose headers have the same names in the same order, header by header."""
+        try:
+            columns: list[Any] = [tuple(zip(*column, strict=True)) for column in zip(*headers, strict=True)]
+            layout = self._layouts[tuple([names[0] for names, _ in columns])]
+        except (KeyError, ValueError):
+            return None
+        if any(names.count(names[0]) != len(names) for names, _ in columns):
+            return None
+        texts: Any = [values for _, values in columns]
+        of_records: Any = layout.own(texts)
+        for column in of_records[1:]:
+            own += column
+        shared: Any = layout.shared(texts)
+        return list(map(self._known[topic].get, zip(*shared, strict=True))), list(texts[layout.id_index])
+
+    def _look_along(
+        self, topic: str, headers: Sequence[Headers], own: list[bytes]
+    ) -> tuple[list[K | None], list[bytes]]:
+        """Look at records of several kinds one by one."""
+        layouts, here = self._layouts, self._known[topic]
+        known: list[K | None] = []
+        ids: list[bytes] = []
+        for each in headers:
+            try:
+                names, texts = zip(*each, strict=True)
+                layout = layouts[names]
+                known.append(here[layout.shared(texts)])
+                ids.append(texts[layout.id_index])
+                own += layout.own(texts)
+            except (KeyError, ValueError):
+                known.append(None)
+                ids.append(b"")
+        return known, ids
+
+
 def layout_of(headers: Headers) -> Layout:
     """Return the layout of headers that :func:`usual` has accepted.
 
@@ -45,8 +129,9 @@ def layout_of(headers: Headers) -> Layout:
     names = [name for name, _ in headers]
     shared = [index for index, name in enumerate(names) if name not in _OWN]
     own = [index for index, name in enumerate(names) if name in _OWN]
+    at = names.index("ce_id")
     # With one index a getter would return no tuple, so the id stands there twice.
-    return Layout(itemgetter(*shared), itemgetter(names.index("ce_id"), *own), names.index("ce_id"))
+    return Layout(itemgetter(*shared), itemgetter(at, *own), at)
 
 
 def are_usual(own: Sequence[bytes]) -> bool:

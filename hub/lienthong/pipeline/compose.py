@@ -121,7 +121,7 @@ def _remote_step(
         raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector")
     kind = ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
     gates, gate = _gate(settings, pipeline, step.connector, clock)
-    turns = Turns(gate, clock).wait if gate is not None else None
+    turns = Turns(gate, clock).wait
     spec, connector = build_connector(settings, step.connector, kind, clock, turns)
     target = Target(
         pipeline,

@@ -141,6 +141,9 @@ class Deliver:
             if delivery.must_be_noted:
                 await self._note(item, mark)
                 delivery.is_noted = True
+                if attempts.interruption is not None:
+                    # A process that was frozen meanwhile has written its note too late for the next owner to see it.
+                    await attempts.interruption.check()
             return await delivery.once(event, data, mine)
 
         try:

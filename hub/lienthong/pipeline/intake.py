@@ -1,8 +1,8 @@
 """The step that takes records in: decode, validate as the publisher's contract says, normalise, key."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
@@ -12,7 +12,7 @@ from lienthong.envelope import Event, carried, from_kafka, to_kafka
 from lienthong.errors import DecodeError, RecordError, RecordTooLargeError, UnknownSubjectError
 from lienthong.outcome import Finding, OutcomeKind
 from lienthong.personal import holds_personal_id, refuse_personal_ids
-from lienthong.pipeline.attributes import Layout, are_usual, layout_of, usual
+from lienthong.pipeline.attributes import HeaderMemory, usual
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.messages import to_record
 from lienthong.pipeline.publishers import Publishers
@@ -42,7 +42,8 @@ _LOOK_RECORDS = 64
 _bare: Any = tuple.__new__
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
     """What records of one publisher and schema have in common.
 
     Attributes:
@@ -66,8 +67,8 @@ class _Known(NamedTuple):
     max_bytes: int
 
 
-#: Headers, CloudEvents id and what is known of records like this one; None if none was seen yet.
-_Look = tuple[Headers, bytes, _Known | None]
+#: Headers, value, CloudEvents id and what is known of one record.
+_Seen = tuple[Headers, bytes | None, bytes, _Known | None]
 
 
 class Intake:
@@ -108,8 +109,7 @@ class Intake:
         self._max_bytes = max_bytes or {}
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
         self._known: dict[tuple[str, bytes, bytes, bytes], _Known] = {}
-        self._layouts: dict[tuple[str, ...], Layout] = {}
-        self._usual: dict[str, dict[tuple[bytes, ...], _Known]] = defaultdict(dict)
+        self._usual: HeaderMemory[_Known] = HeaderMemory()
 
     def process(self, item: Slice) -> Work:
         """Return what becomes of the records of a slice.
@@ -128,59 +128,76 @@ class Intake:
         work.timestamps_ms = (messages[0].timestamp()[1], messages[-1].timestamp()[1])
         return work
 
-    def _look(self, topic: str, messages: Sequence[Any]) -> list[_Look]:
-        """Read headers: nearly every record looks like one before it, so that two look-ups replace all checks."""
-        layouts, known = self._layouts, self._usual[topic]
-        looks: list[_Look] = []
-        own: list[bytes] = []
-        for message in messages:
-            headers: Headers = message.headers() or []
-            try:
-                names, texts = zip(*headers, strict=True)
-                layout = layouts[names]
-                looks.append((headers, texts[layout.id_index], known[layout.shared(texts)]))
-                own += layout.own(texts)
-            except (KeyError, ValueError):
-                looks.append((headers, b"", None))
-        if own and not are_usual(own):
-            return [(headers, b"", None) for headers, _, _ in looks]
-        return looks
-
     def _take(self, topic: str, messages: Sequence[Any], work: Work) -> None:
-        """Take a few records in; one long loop, because a call for each step would cost as much as the steps."""
-        add_record, add_row = work.outgoing.append, work.rows.append
+        """Take a few records in: together when all of them are usual, otherwise one by one."""
         values = [message.value() for message in messages]
+        headers = [message.headers() or [] for message in messages]
+        kinds, ids = self._usual.look(topic, headers)
         is_normal = is_plain(values)
-        for message, sent, look in zip(messages, values, self._look(topic, messages), strict=True):
-            value, (headers, event_id, known) = sent, look
-            noticed: tuple[Finding, ...] = ()
+        if not is_normal or not self._take_together(messages, values, headers, kinds, ids, work):
+            for message, value, each, known, event_id in zip(messages, values, headers, kinds, ids, strict=True):
+                self._take_one(message, (each, value, event_id, known), work, is_normal=is_normal)
+
+    def _take_together(
+        self,
+        messages: Sequence[Any],
+        values: Sequence[bytes | None],
+        headers: Sequence[Headers],
+        kinds: Sequence[_Known | None],
+        ids: Sequence[bytes],
+        work: Work,
+    ) -> bool:
+        """Take records step by step instead of one by one, which costs half; return False if any is not usual."""
+        found = [known for known in kinds if known is not None]
+        full = [value for value in values if value]
+        if self._codec is not None or not len(found) == len(full) == len(messages) or not all(ids):
+            return False
+        longest = max(map(len, full))
+        if any(longest > known.max_bytes for known in set(found)):
+            return False
+        try:
+            models = [known.validate_json(value) for known, value in zip(found, full, strict=True)]
+            keys = [known.key_of(model) for known, model in zip(found, models, strict=True)]
+            findings = [known.findings_of(model) for known, model in zip(found, models, strict=True)]
+        except (ValueError, RecordError):
+            return False
+        work.outgoing += [
+            _bare(OutgoingRecord, (known.target, key.encode(), value, each, -1))
+            for known, key, value, each in zip(found, keys, full, headers, strict=True)
+        ]
+        rows = [
+            (message.offset(), known.source, event_id.decode(), known.type_name, key, _DELIVERED)
+            for message, known, event_id, key in zip(messages, found, ids, keys, strict=True)
+        ]
+        work.rows += [_noted(row, odd) if odd else row for row, odd in zip(rows, findings, strict=True)]
+        return True
+
+    def _take_one(self, message: Any, look: _Seen, work: Work, *, is_normal: bool) -> None:
+        headers, value, event_id, known = look
+        noticed: tuple[Finding, ...] = ()
+        try:
+            is_usual = known is not None and event_id != b""
+            if known is None or not is_usual:
+                headers, value, event_id, known = self._look_closer(message.topic(), headers, value)
+            if not value or len(value) > known.max_bytes:
+                raise _wrong_size(value)
+            if not is_normal or not is_usual:
+                value, noticed = normalise(value)
             try:
-                is_usual = known is not None and event_id != b""
-                if known is None or not is_usual:
-                    headers, value, event_id, known = self._look_closer(topic, headers, value)
-                spec, target, type_name, source, validate_json, key_of, findings_of, max_bytes = known
-                if not value or len(value) > max_bytes:
-                    raise _wrong_size(value)
-                if not is_normal or not is_usual:
-                    value, noticed = normalise(value)
-                try:
-                    model = validate_json(value)
-                except ValueError:
-                    # The exact way tells fields and rules; it raises in every case that comes here.
-                    model = validate(spec, value)
-                key = key_of(model)
-                findings = findings_of(model)
-                if self._codec is not None:
-                    headers, value = self._codec.encrypt(self._subject(spec, model, key), headers, value)
-            except RecordError as error:
-                self._set_aside(to_record(message), error, work)
-                continue
-            add_record(_bare(OutgoingRecord, (target, key.encode(), value, headers, -1)))
-            row: Row = (message.offset(), source, event_id.decode(), type_name, key, _DELIVERED)
-            if findings or noticed:
-                pairs = tuple([f"{finding.field}:{finding.rule}" for finding in (*noticed, *findings)])
-                row = Receipt(*row)._replace(findings=pairs)
-            add_row(row)
+                model = known.validate_json(value)
+            except ValueError:
+                # The exact way tells fields and rules; it raises in every case that comes here.
+                model = validate(known.spec, value)
+            key = known.key_of(model)
+            findings = known.findings_of(model)
+            if self._codec is not None:
+                headers, value = self._codec.encrypt(self._subject(known.spec, model, key), headers, value)
+        except RecordError as error:
+            self._set_aside(to_record(message), error, work)
+            return
+        work.outgoing.append(OutgoingRecord(known.target, key.encode(), value, headers))
+        row: Row = (message.offset(), known.source, event_id.decode(), known.type_name, key, _DELIVERED)
+        work.rows.append(_noted(row, (*noticed, *findings)))
 
     def _look_closer(
         self, topic: str, headers: Headers, value: bytes | None
@@ -194,11 +211,8 @@ class Intake:
         known = self._known.get((topic, raw_source, found["ce_type"], found["ce_dataschema"]))
         if known is None:
             known = self._learn(topic, raw_source, found["ce_type"], found["ce_dataschema"])
-        usual_here = self._usual[topic]
-        if is_usual and len(self._layouts) < _MAX_KNOWN and len(usual_here) < _MAX_KNOWN:
-            names, texts = zip(*headers, strict=True)
-            layout = self._layouts.setdefault(names, layout_of(headers))
-            usual_here[layout.shared(texts)] = known
+        if is_usual:
+            self._usual.learn(topic, headers, known)
         return headers, value, found["ce_id"], known
 
     def _learn(self, topic: str, source: bytes, type_name: bytes, dataschema: bytes) -> _Known:
@@ -255,6 +269,12 @@ class Intake:
         reason = f"{error.code}.{error.reason}" if error.reason else error.code
         work.rows.append(Receipt(record.offset, source, event_id, "", "", _DEAD_LETTERED, reason))
         work.counts[_DEAD_LETTERED] = work.counts.get(_DEAD_LETTERED, 0) + 1
+
+
+def _noted(row: Row, findings: Sequence[Finding]) -> Row:
+    if not findings:
+        return row
+    return Receipt(*row)._replace(findings=tuple([f"{finding.field}:{finding.rule}" for finding in findings]))
 
 
 def _wrong_size(value: bytes | None) -> RecordError:

@@ -163,12 +163,8 @@ class Target:
         began = self._clock.monotonic()
         result = "ok"
         try:
-            with vitals.call() as attempt.number:
-                mine = context.for_attempt(number, attempt_id)
-                if self._gate is None:
-                    return await function(mine)
-                with attempting(attempt):
-                    return await function(mine)
+            with vitals.call() as attempt.number, attempting(attempt):
+                return await function(context.for_attempt(number, attempt_id))
         except TokenExpiredError as error:
             result = error.code
             call.expired_tokens += 1

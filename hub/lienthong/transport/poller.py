@@ -156,10 +156,10 @@ class Poller:
                 self._turn()
         except BaseException as error:  # noqa: BLE001 - a thread must hand on whatever ended it
             self._error = self._error or error
-        finally:
-            self._leave()
         if self._error is not None:
+            # Told first: the library's goodbye may wait for the broker, and the worker must not wait with it.
             self._inbox.failed(self._error)
+        self._leave()
 
     def _turn(self) -> None:
         is_sure = self._membership.beat()

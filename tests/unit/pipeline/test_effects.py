@@ -3,6 +3,7 @@
 import pytest
 
 from lienthong.connector import ConnectorKind, ConnectorSpec, Effect, Sink
+from lienthong.delivery.interruption import Interrupted, Interruption
 from lienthong.errors import OutcomeUnknownError, RejectedByTargetError
 from lienthong.outcome import Outcome, OutcomeKind
 from lienthong.pipeline.deliver import Deliver
@@ -57,12 +58,13 @@ def run(make_pipeline, sink, clock, metrics, producer, bench):
     )
     message = bench.progress(1)
 
-    async def deliver(effect, state=None):
+    async def deliver(effect, state=None, interruption=None):
         target = Target(pipeline, "portal", pipeline.definition.policy, clock, metrics)
         accepts = frozenset({"dossier.progress"})
         step = Deliver(pipeline, pipeline.definition.deliver, sink, target, accepts, lambda _: effect, producer)
         record = to_record(message)
         item = decode(record, None, REGISTRY, record.value, step.types)
+        item.attempts.interruption = interruption
         return await step.handle(item, state or KeyState())
 
     return deliver
@@ -114,6 +116,18 @@ async def test_a_repeat_after_a_crash_is_shown(run, sink, producer):
     handled = await run(Effect.NONE, state)
     assert handled.outcome.repeat_possible
     assert handled.state.begun == ""
+
+
+async def test_who_froze_over_its_note_makes_no_call(run, sink):
+    """The next owner has read its state without the note, so a call now would be one that no receipt shows."""
+    answers = iter([True, False])
+
+    async def is_ours() -> bool:
+        return next(answers)
+
+    with pytest.raises(Interrupted):
+        await run(Effect.NONE, interruption=Interruption(is_ours))
+    assert sink.log == ["write state.deliver"]
 
 
 async def test_after_a_crash_the_target_is_asked_first(run, sink, producer):

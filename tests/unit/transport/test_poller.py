@@ -383,6 +383,15 @@ def test_the_thread_tells_what_ended_it_and_leaves_the_group(rig, event_of) -> N
     assert rig.consumer.commits == []
 
 
+def test_the_worker_hears_of_the_end_before_the_goodbye(rig, event_of, monkeypatch) -> None:
+    """The library's goodbye may hang on a broker that does not answer: the worker must not stand still with it."""
+    known: list[BaseException] = []
+    monkeypatch.setattr(rig.consumer, "close", lambda: known.extend(rig.inbox.errors))
+    rig.consumer.script.append(event_of(KafkaError._AUTO_OFFSET_RESET))
+    rig.poller._run()
+    assert isinstance(known[0], FatalError)
+
+
 def test_a_stop_commits_and_leaves(rig) -> None:
     """What settled until the last moment is stored before the group is left."""
     rig.assign(0)

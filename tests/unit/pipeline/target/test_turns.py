@@ -48,6 +48,27 @@ class TestTurns:
 
         assert len(door.seen) == 4
 
+    async def test_before_each_request_it_is_asked_whose_record_it_is(self, make_target, clock):
+        """A process that was frozen in the middle of an attempt would otherwise overtake the next owner."""
+        answers = iter([True, True, False])
+        made = []
+
+        async def is_ours() -> bool:
+            return next(answers)
+
+        async def function(_context):
+            """Make two requests; the partition goes to another worker between them."""
+            for number in (1, 2):
+                await turns.wait()
+                made.append(number)
+
+        turns = Turns(None, clock)
+        interruption = Interruption(is_ours)
+        attempts = Attempts(interruption=interruption)
+        with pytest.raises(Interrupted):
+            await interruption.run(make_target(None).call(CONTEXT, function, attempts))
+        assert made == [1]
+
     async def test_back_fill_waits_with_its_own_priority(self, make_target, clock):
         """Records of the bulk lane, and pipelines that are declared so, give way to live traffic."""
         door = Door()
