@@ -86,3 +86,7 @@ class OutgoingRecord(NamedTuple):
         """Show the place and size only: key, value and headers may hold personal data."""
         size = len(self.value) if self.value is not None else None
         return f"OutgoingRecord({self.topic}[{self.partition}], value_bytes={size})"
+
+
+#: A record on its way to Kafka, or its bare fields where making one for each record would be felt.
+Outgoing = OutgoingRecord | tuple[str, bytes | None, bytes | None, Headers, int]

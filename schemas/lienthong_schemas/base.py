@@ -34,7 +34,13 @@ class RecordModel(BaseModel):
     """Base of all record models: strict, frozen, closed, and silent about values."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, use_attribute_docstrings=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=False,
+        # Values differ from record to record: remembering them costs more than it saves.
+        cache_strings="keys",
     )
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from confluent_kafka import Producer as NativeProducer
 from lienthong.config.models import KafkaSettings
 from lienthong.errors import BrokerUnavailableError, FatalError, LienthongError, RecordTooLargeError
 from lienthong.kafka.settings import producer_configuration
-from lienthong.record import OutgoingRecord
+from lienthong.record import Outgoing, OutgoingRecord
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +152,7 @@ class AcknowledgedProducer:
         await asyncio.gather(self._polling, return_exceptions=True)
         self._producer = None
 
-    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+    async def send(self, records: Sequence[Outgoing]) -> None:
         """Write records and wait until all are acknowledged.
 
         Args:
@@ -168,7 +168,7 @@ class AcknowledgedProducer:
         """
         await (await self.begin(records)).wait()
 
-    async def begin(self, records: Sequence[OutgoingRecord]) -> PendingWrites:
+    async def begin(self, records: Sequence[Outgoing]) -> PendingWrites:
         """Hand records to librdkafka; waits only while its queue is full.
 
         Args:
@@ -215,7 +215,7 @@ class AcknowledgedProducer:
         await batch.wait()
         return results
 
-    async def _hand_over(self, records: Sequence[OutgoingRecord], batch: PendingWrites) -> None:
+    async def _hand_over(self, records: Sequence[Outgoing], batch: PendingWrites) -> None:
         if self._producer is None:
             raise FatalError("the producer was not started")
         self._wake()
@@ -236,7 +236,7 @@ class AcknowledgedProducer:
                 return
 
     async def _produce(
-        self, record: OutgoingRecord, on_delivery: Callable[[KafkaError | None, Any], None]
+        self, record: Outgoing, on_delivery: Callable[[KafkaError | None, Any], None]
     ) -> KafkaError | None:
         """Hand over one record; wait while the queue is full, because the broker is slower than we are."""
         if self._producer is None:

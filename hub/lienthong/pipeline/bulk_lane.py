@@ -41,7 +41,7 @@ class BulkLane:
             record
             if record.topic == self._dead_letters
             else record._replace(headers=[*record.headers, (LANE_HEADER, BULK)])
-            for record in work.outgoing
+            for record in work.records
         ]
         return work
 

@@ -38,8 +38,6 @@ _MAX_KNOWN = 10_000
 _ENVELOPE_BYTES = 16_384
 #: Values that are looked at together: enough to cost little, few enough that one odd value spoils few looks.
 _LOOK_RECORDS = 64
-# A tuple's own constructor skips the named tuple's, which costs as much as everything else of the record's making.
-_bare: Any = tuple.__new__
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,13 +154,16 @@ class Intake:
         if any(longest > known.max_bytes for known in set(found)):
             return False
         try:
-            models = [known.validate_json(value) for known, value in zip(found, full, strict=True)]
-            keys = [known.key_of(model) for known, model in zip(found, models, strict=True)]
-            findings = [known.findings_of(model) for known, model in zip(found, models, strict=True)]
+            keys, findings = [], []
+            for known, value in zip(found, full, strict=True):
+                # One at a time, so that the memory of a model is still near when the next one takes it.
+                model = known.validate_json(value)
+                keys.append(known.key_of(model))
+                findings.append(known.findings_of(model))
         except (ValueError, RecordError):
             return False
         work.outgoing += [
-            _bare(OutgoingRecord, (known.target, key.encode(), value, each, -1))
+            (known.target, key.encode(), value, each, -1)
             for known, key, value, each in zip(found, keys, full, headers, strict=True)
         ]
         rows = [

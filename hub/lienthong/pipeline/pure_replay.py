@@ -29,7 +29,7 @@ from lienthong.pipeline.key_state import RESERVED_PREFIX, KeyState, decode, enco
 from lienthong.pipeline.messages import ReplayedMessage
 from lienthong.pipeline.work import Work
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
-from lienthong.record import OutgoingRecord, Place, Record
+from lienthong.record import Outgoing, Place, Record
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.transport.assignment import Assignment, Slice
 
@@ -148,7 +148,7 @@ class PureReplay:
         Args:
             records: Of ``replay.<pipeline>``, in the order of each partition.
         """
-        outgoing: list[OutgoingRecord] = []
+        outgoing: list[Outgoing] = []
         receipts: dict[Place, list[Receipt]] = defaultdict(list)
         counts: dict[str, int] = defaultdict(int)
         reached: dict[Place, int] = {}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from lienthong.receipt import Receipt, Row
-from lienthong.record import OutgoingRecord
+from lienthong.record import Outgoing, OutgoingRecord
 
 
 @dataclass(slots=True)
@@ -17,10 +17,15 @@ class Work:
         timestamps_ms: Kafka timestamps of the slice's first and last record.
     """
 
-    outgoing: list[OutgoingRecord] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list, repr=False)
     rows: list[Row] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     timestamps_ms: tuple[int, int] = (-1, -1)
+
+    @property
+    def records(self) -> list[OutgoingRecord]:
+        """What goes out, with names for its fields."""
+        return [OutgoingRecord(*each) for each in self.outgoing]
 
     @property
     def receipts(self) -> list[Receipt]:

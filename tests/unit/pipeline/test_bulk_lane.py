@@ -43,8 +43,8 @@ class _View:
 def test_what_bulk_writes_is_marked_and_dead_letters_are_not(bench) -> None:
     """Pipelines tell back-fill by the header, and an operator's replay of a dead letter is urgent."""
     work = BulkLane(_Step(), "hue.deadletters.x").process(bench.slice(bench.progress()))
-    assert work.outgoing[0].headers == [("ce_id", b"1"), ("lt-lane", b"bulk")]
-    assert work.outgoing[1].headers == [("ce_id", b"1")]
+    assert work.records[0].headers == [("ce_id", b"1"), ("lt-lane", b"bulk")]
+    assert work.records[1].headers == [("ce_id", b"1")]
 
 
 def test_the_slowest_reader_counts_and_holes_do_not() -> None:

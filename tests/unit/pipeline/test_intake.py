@@ -65,12 +65,12 @@ def test_a_wrong_field_is_set_aside_alone(intake, bench, name) -> None:
     change, reason = BAD_FIELDS[name]
     messages = [bench.progress(1), bench.snapshot(change=change), bench.progress(2)]
     work = intake.process(bench.slice(*messages))
-    assert [each.topic for each in work.outgoing] == [
+    assert [each.topic for each in work.records] == [
         "hue.records.dossier",
         "hue.deadletters.intake",
         "hue.records.dossier",
     ]
-    letter = _letter(work.outgoing[1])
+    letter = _letter(work.records[1])
     assert (letter.topic, letter.partition, letter.offset) == ("hue.inbound.dossier.one-stop", 0, 1)
     assert letter.stage == "validate"
     assert letter.value == messages[1].value()
@@ -79,7 +79,7 @@ def test_a_wrong_field_is_set_aside_alone(intake, bench, name) -> None:
     assert (receipt.source, receipt.id) == ("/hue/one-stop", "s-3")
     if reason is not None:
         assert receipt.reason == reason
-    shown = _text(work.outgoing[1]) + repr(receipt)
+    shown = _text(work.records[1]) + repr(receipt)
     assert not [secret for secret in SECRETS if secret in shown]
     assert work.counts == {"delivered": 2, "dead_lettered": 1}
 
@@ -104,8 +104,8 @@ def test_bytes_that_are_no_record_are_set_aside_alone(intake, bench, make_header
     assert [each.kind for each in work.receipts] == ["delivered", "dead_lettered", "delivered"]
     if reason is not None:
         assert work.receipts[1].reason == reason
-        assert _letter(work.outgoing[1]).stage == "decode"
-    assert not [secret for secret in SECRETS if secret in _text(work.outgoing[1])]
+        assert _letter(work.records[1]).stage == "decode"
+    assert not [secret for secret in SECRETS if secret in _text(work.records[1])]
 
 
 BAD_HEADERS = {
@@ -144,7 +144,7 @@ def test_wrong_headers_are_set_aside_alone(intake, bench, make_headers, name) ->
     work = intake.process(bench.slice(good, bad, bench.progress(2)))
     assert [each.kind for each in work.receipts] == ["delivered", "dead_lettered", "delivered"]
     assert work.receipts[1].reason == reason
-    shown = _text(work.outgoing[1]) + repr(work.receipts[1])
+    shown = _text(work.records[1]) + repr(work.receipts[1])
     assert not [secret for secret in SECRETS if secret in shown]
 
 
@@ -167,7 +167,7 @@ def test_odd_headers_of_a_good_record_are_mended(intake, bench, name) -> None:
     odd.headers_ = ODD_HEADERS[name](good.headers())
     work = intake.process(bench.slice(good, odd))
     assert [each.kind for each in work.receipts] == ["delivered", "delivered"]
-    first, second = work.outgoing
+    first, second = work.records
     assert sorted(second.headers) == sorted(first.headers)
     assert (second.key, second.value) == (first.key, first.value)
 
@@ -194,7 +194,7 @@ def test_structured_mode_goes_on_in_binary_mode(intake, bench) -> None:
     }
     structured = bench.message(document, [("content-type", b"application/cloudevents+json; charset=UTF-8")])
     work = intake.process(bench.slice(binary, structured))
-    first, second = work.outgoing
+    first, second = work.records
     assert sorted(first.headers) == sorted(second.headers)
     assert first.key == second.key
     assert json.loads(first.value) == json.loads(second.value)
@@ -210,7 +210,7 @@ def test_decomposed_vietnamese_is_composed_and_noted(intake, bench) -> None:
     work = intake.process(bench.slice(message))
     assert work.receipts[0].kind == "delivered"
     assert "owner.full_name:nfd_normalised" in work.receipts[0].findings
-    assert json.loads(work.outgoing[0].value) == json.loads(composed)
+    assert json.loads(work.records[0].value) == json.loads(composed)
 
 
 def test_findings_are_told_and_the_record_goes_on(intake, bench) -> None:
@@ -226,11 +226,11 @@ def test_the_key_is_that_of_the_record_not_of_the_publisher(intake, bench) -> No
     message = bench.progress(1)
     message.key_ = b"000190123456"
     work = intake.process(bench.slice(message))
-    assert work.outgoing[0].key == b"H57.21-261008-0001"
+    assert work.records[0].key == b"H57.21-261008-0001"
     bad = bench.snapshot(change=lambda body: body.pop("status"))
     bad.key_ = b"000190123456"
     work = intake.process(bench.slice(bad))
-    assert b"000190123456" not in (work.outgoing[0].key or b"")
+    assert b"000190123456" not in (work.records[0].key or b"")
 
 
 def test_a_dead_letter_fits_into_its_topic(make_pipeline, clock, bench) -> None:
@@ -246,8 +246,8 @@ def test_a_dead_letter_fits_into_its_topic(make_pipeline, clock, bench) -> None:
     )
     message = bench.snapshot(change=lambda body: body.update(summary="x" * 5_000))
     work = step.process(bench.slice(message))
-    assert sum(len(raw) for _, raw in work.outgoing[0].headers) < 2_000
-    assert _letter(work.outgoing[0]).truncated
+    assert sum(len(raw) for _, raw in work.records[0].headers) < 2_000
+    assert _letter(work.records[0]).truncated
 
 
 def test_a_type_of_another_domain_than_the_topic_is_set_aside(intake, bench, make_headers) -> None:
@@ -269,7 +269,7 @@ def test_a_record_that_is_larger_than_its_target_topic_is_set_aside(intake, benc
     message = bench.progress(1)
     message.value_ = message.value() + b" " * 5_000_000
     work = intake.process(bench.slice(message))
-    assert all(len(each.value or b"") < 4_000_000 for each in work.outgoing)
+    assert all(len(each.value or b"") < 4_000_000 for each in work.records)
 
 
 def test_a_deeply_nested_document_is_set_aside(intake, bench, make_headers) -> None:

@@ -79,8 +79,8 @@ def _replace(document, path, value):
 
 def _check(take, bench, message) -> None:
     work = take.process(bench.slice(message))
-    assert len(work.outgoing) == len(work.receipts) == 1
-    (out,), (told,) = work.outgoing, work.receipts
+    assert len(work.records) == len(work.receipts) == 1
+    (out,), (told,) = work.records, work.receipts
     assert told.kind in {"delivered", "dead_lettered"}
     if told.kind == "dead_lettered":
         parse(Record(out.topic, 0, 0, 0, out.key, out.value, out.headers))
@@ -177,7 +177,7 @@ def test_company_changes_nothing_for_a_record(make_pipeline, make_bench, changes
 
     assert alone[0].receipts[0].kind == "delivered" or changes[0][0] != "good"
     assert together.receipts == [work.receipts[0] for work in alone]
-    assert [_shown(each) for each in together.outgoing] == [_shown(work.outgoing[0]) for work in alone]
+    assert [_shown(each) for each in together.records] == [_shown(work.records[0]) for work in alone]
 
 
 def _slice(*messages) -> Slice:
