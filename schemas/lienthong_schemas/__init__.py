@@ -1,6 +1,7 @@
 """Records of a province, described once: closed for their publishers, open for their readers."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from lienthong.schema import SchemaSpec
@@ -9,17 +10,9 @@ from lienthong_schemas.base import open_model
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
 from lienthong_schemas.person import PersonV1
 
-
-def _dossier_code(model: Any) -> str:
-    return str(model.dossier_code)
-
-
-def _person_reference(model: Any) -> str:
-    return str(model.person_reference)
-
-
-def _sequence(model: Any) -> int:
-    return int(model.sequence)
+_dossier_code: Callable[[Any], str] = attrgetter("dossier_code")
+_person_reference: Callable[[Any], str] = attrgetter("person_reference")
+_sequence: Callable[[Any], int] = attrgetter("sequence")
 
 
 def _identifiers(party_of: Callable[[Any], Any]) -> Callable[[Any], tuple[tuple[str, str], ...]]:

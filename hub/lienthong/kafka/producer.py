@@ -67,10 +67,10 @@ class PendingWrites:
             error: What went wrong, or None.
             message: librdkafka's message.
         """
+        self._open -= 1
         if error is not None and self.first_error is None:
             self.first_error = to_error(error, message.topic())
             self.failed_topic = message.topic()
-        self._open -= 1
         if not self._open:
             self._finish()
 
