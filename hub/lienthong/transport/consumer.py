@@ -29,6 +29,8 @@ from lienthong.transport.poller import Limits, Poller
 log = structlog.get_logger(__name__)
 
 _STOP_SECONDS = 15.0
+#: For a thread that has failed: it commits nothing any more, and its goodbye may wait for a broker that is silent.
+_FAILED_STOP_SECONDS = 1.0
 _GHOST_CONNECT_MILLISECONDS = 1_000
 
 
@@ -357,7 +359,8 @@ class Consumer(FaustConsumer):
         """Commit what is settled and leave the group."""
         if self.poller is not None:
             self.poller.stop()
-            await asyncio.to_thread(self.poller.join, _STOP_SECONDS)
+            seconds = _FAILED_STOP_SECONDS if self.poller.error is not None else _STOP_SECONDS
+            await asyncio.to_thread(self.poller.join, seconds)
 
     def close(self) -> None:
         """Ask the poll thread to end."""

@@ -83,7 +83,8 @@ class Poller:
         self._ready: deque[Assignment] = deque()
         self._stopping = threading.Event()
         self._is_holding = False
-        self._error: BaseException | None = None
+        #: What ended the thread, or is about to.
+        self.error: BaseException | None = None
         self._last_commit = 0.0
         #: Commits that Kafka accepted and refused, by partition; only ever rising.
         self.commits_total = 0
@@ -152,13 +153,13 @@ class Poller:
             self._consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
-            while not self._stopping.is_set() and self._error is None:
+            while not self._stopping.is_set() and self.error is None:
                 self._turn()
         except BaseException as error:  # noqa: BLE001 - a thread must hand on whatever ended it
-            self._error = self._error or error
-        if self._error is not None:
+            self.error = self.error or error
+        if self.error is not None:
             # Told first: the library's goodbye may wait for the broker, and the worker must not wait with it.
-            self._inbox.failed(self._error)
+            self._inbox.failed(self.error)
         self._leave()
 
     def _turn(self) -> None:
@@ -182,7 +183,7 @@ class Poller:
         if self._consumer is None:
             return
         try:
-            if self._error is None:
+            if self.error is None:
                 self._commit(asynchronous=False)
             self._consumer.close()
         except KafkaException as error:
@@ -291,7 +292,7 @@ class Poller:
         """Take what concerns the client as a whole; the library never hands it out by ``poll``."""
         if error.fatal():
             reason = f"the consumer cannot go on ({error.name()}); check the group and the ACLs"
-            self._error = self._error or FatalError(reason)
+            self.error = self.error or FatalError(reason)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             if not self.is_broker_away:
                 log.warning("broker_unreachable", error_code=error.name())
@@ -349,7 +350,7 @@ class Poller:
                 self.commit_failures_total += 1
                 log.warning("commit_failed", topic=result.topic, partition=result.partition, error_code=problem.name())
                 if problem.code() in REFUSED_COMMIT_CODES:
-                    self._error = self._error or OffsetCommitError(
+                    self.error = self.error or OffsetCommitError(
                         f"Kafka refuses the offsets of {result.topic} ({problem.name()}); check the group's ACLs",
                         reason=problem.name(),
                     )
@@ -365,14 +366,14 @@ class Poller:
             self._assignments.update({assignment.place: assignment for assignment, _ in new})
             self._inbox.assigned([assignment for assignment, _ in new])
         except BaseException as error:  # noqa: BLE001 - librdkafka would swallow it and the thread die silently
-            self._error = self._error or error
+            self.error = self.error or error
 
     def _on_revoke(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
             self._give_back(partitions, lost=False)
             consumer.incremental_unassign(list(partitions))
         except BaseException as error:  # noqa: BLE001 - as above
-            self._error = self._error or error
+            self.error = self.error or error
 
     def _on_lost(self, consumer: Any, partitions: Sequence[TopicPartition]) -> None:
         try:
@@ -380,7 +381,7 @@ class Poller:
             self._give_back(partitions, lost=True)
             consumer.incremental_unassign(list(partitions))
         except BaseException as error:  # noqa: BLE001 - as above
-            self._error = self._error or error
+            self.error = self.error or error
 
     def _give_back(self, partitions: Sequence[TopicPartition], *, lost: bool) -> None:
         places = [Place(partition.topic, partition.partition) for partition in partitions]

@@ -232,8 +232,8 @@ class Rig:
 
     def raise_error(self) -> None:
         """Raise what a callback has kept."""
-        if self.poller._error is not None:
-            raise self.poller._error
+        if self.poller.error is not None:
+            raise self.poller.error
 
     def fetch(self, *offsets: int, partition: int = 0) -> list[Slice]:
         """Let records arrive and return their slices."""

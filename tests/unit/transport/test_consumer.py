@@ -250,3 +250,12 @@ def test_the_transport_is_found_by_its_scheme() -> None:
     from faust.transport import by_name
 
     assert by_name("rdkafka") is Transport
+
+
+@pytest.mark.parametrize(("failure", "seconds"), [(None, 15.0), (FatalError("gone"), 1.0)])
+async def test_nobody_waits_long_for_a_thread_that_has_failed(consumer, failure, seconds) -> None:
+    """It commits nothing any more, and its goodbye to a silent broker would only delay the next worker."""
+    waited: list[float] = []
+    consumer.poller = SimpleNamespace(error=failure, stop=lambda: None, join=waited.append)
+    await consumer.on_stop()
+    assert waited == [seconds]
