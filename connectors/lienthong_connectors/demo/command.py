@@ -88,11 +88,16 @@ def demo(
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_WITHOUT_TERMINAL)
-    with _directory(work_directory, keep=keep) as directory, _interruptible():
-        options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota)
-        agrees = _run(options, console, report_file)
-        if keep:
-            click.echo(f"{directory}")
+    try:
+        # In this order: once the run has let go of Ctrl-C, nothing interrupts the removal of its files.
+        with _interruptible(), _directory(work_directory, keep=keep) as directory:
+            options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota)
+            agrees = _run(options, console, report_file)
+            if keep:
+                click.echo(f"{directory}")
+    except KeyboardInterrupt:
+        click.echo("\nĐã dừng / stopped", err=True)
+        raise click.exceptions.Exit(_EXIT_INTERRUPTED) from None
     if not agrees:
         raise click.exceptions.Exit(1)
 
@@ -110,9 +115,6 @@ def _run(options: "Options", console: "Console", report_file: Path | None) -> bo
     except FatalError as error:
         click.echo(f"lienthong: {error}", err=True)
         return False
-    except KeyboardInterrupt:
-        click.echo("\nĐã dừng / stopped", err=True)
-        raise click.exceptions.Exit(_EXIT_INTERRUPTED) from None
     show(result, console)
     if report_file is not None:
         report_file.parent.mkdir(parents=True, exist_ok=True)

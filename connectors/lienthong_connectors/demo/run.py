@@ -334,6 +334,8 @@ class Demonstration:
         self._generator.shutdown(wait=False, cancel_futures=True)
         self._crew.stop(patience_seconds=_HASTY_SECONDS)
         self._broker.kill()
+        # A week that is still being written would outlive the directory that is removed next.
+        self._generator.shutdown()
 
     def _say(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)
