@@ -1,5 +1,6 @@
 """A fast look at the CloudEvents headers of a record; whatever is unusual goes the slow and exact way."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import itemgetter
@@ -17,9 +18,25 @@ CARRIED = frozenset({*(f"ce_{name}" for name in STANDARD | EXTENSIONS if name !=
 _ATTRIBUTES = {name: "datacontenttype" if name == "content-type" else name[3:] for name in CARRIED}
 _SPEC_VERSION = SPEC_VERSION.encode()
 _JSON = b"application/json"
-# Digits become 0 and control characters become NUL, so that two substring searches find what is suspicious.
-_SHAPE = bytes(0x30 if 0x30 <= code <= 0x39 else 0 if code < 0x20 or code >= 0x7F else code for code in range(256))
+# Digits become 0, letters a and control characters NUL, so that substring searches find nearly all that is suspicious.
+_SHAPE = bytes(
+    0x30
+    if chr(code).isdigit()
+    else 0x61
+    if chr(code).isalpha()
+    else 0x2E
+    if code == 0x20
+    else 0
+    if code < 0x20 or code == 0x7F
+    else code
+    for code in range(128)
+) + bytes(128)
 _TWELVE_DIGITS = b"0" * 12
+_GROUPED_DIGITS = b"000.000.000.000"
+# A whole value, such as the number of an old identity card.
+_NINE_DIGITS = b"|000000000|"
+# Longer runs of digits, and those inside words longer than these, are parts of UUIDs and hashes.
+_ALONE = re.compile(rb"(?<![0a])a{0,10}0{12}a{0,3}(?![0a])")
 #: Headers that differ from record to record; all others say what the publisher and the schema are.
 _OWN = frozenset({"ce_id", "ce_time", "ce_subject", "ce_dossiercode", "ce_subjectref", "ce_actor", "ce_onbehalfof"}) | {
     "ce_traceparent",
@@ -78,9 +95,10 @@ class HeaderMemory(Generic[K]):
         """
         own: list[bytes] = []
         look = self._look_down(topic, headers, own) or self._look_along(topic, headers, own)
-        if own and not are_usual(own):
-            return [None] * len(headers), [b""] * len(headers)
-        return look
+        if not own or are_usual(own):
+            return look
+        # One that nothing is known of for sure must not make all others go the slow way.
+        return self._look_along(topic, headers, own, is_each_checked=True)
 
     def _look_down(
         self, topic: str, headers: Sequence[Headers], own: list[bytes]
@@ -101,7 +119,7 @@ class HeaderMemory(Generic[K]):
         return list(map(self._known[topic].get, zip(*shared, strict=True))), list(texts[layout.id_index])
 
     def _look_along(
-        self, topic: str, headers: Sequence[Headers], own: list[bytes]
+        self, topic: str, headers: Sequence[Headers], own: list[bytes], *, is_each_checked: bool = False
     ) -> tuple[list[K | None], list[bytes]]:
         """Look at records of several kinds one by one."""
         layouts, here = self._layouts, self._known[topic]
@@ -111,12 +129,16 @@ class HeaderMemory(Generic[K]):
             try:
                 names, texts = zip(*each, strict=True)
                 layout = layouts[names]
-                known.append(here[layout.shared(texts)])
-                ids.append(texts[layout.id_index])
-                own += layout.own(texts)
+                kind = here[layout.shared(texts)]
             except (KeyError, ValueError):
+                kind = None
+            if kind is None or (is_each_checked and not are_usual(layout.own(texts))):
                 known.append(None)
                 ids.append(b"")
+                continue
+            known.append(kind)
+            ids.append(texts[layout.id_index])
+            own += layout.own(texts)
         return known, ids
 
 
@@ -186,8 +208,14 @@ def usual_event(headers: Headers, data: bytes | None) -> Event | None:
 
 
 def _is_suspicious(joined: bytes) -> bool:
+    """Return whether values, joined by a bar, may hold what :func:`~lienthong.personal.holds_personal_id` finds."""
     shape = joined.translate(_SHAPE)
-    return b"\x00" in shape or _TWELVE_DIGITS in shape
+    return (
+        b"\x00" in shape
+        or _GROUPED_DIGITS in shape
+        or _NINE_DIGITS in b"|%b|" % shape
+        or (_TWELVE_DIGITS in shape and _ALONE.search(shape) is not None)
+    )
 
 
 def _is_complete(found: dict[str, bytes]) -> bool:

@@ -56,7 +56,9 @@ class CrashGuard:
         self._metrics = metrics
         self._careful_records = careful_records
         self._journals: dict[Place, Journal] = {}
+        # Of which a beginning was sent, so that a goodbye must follow, and those of which Kafka has it.
         self._begun: set[Place] = set()
+        self._confirmed: set[Place] = set()
         self._left: dict[Place, int] = {}
 
     @property
@@ -77,6 +79,7 @@ class CrashGuard:
             journal = left.begun(assignment.position)
             self._journals[place] = journal
             self._begun.discard(place)
+            self._confirmed.discard(place)
             if journal.is_careful:
                 self._left[place] = self._careful_records
                 log.warning("worker_is_careful", pipeline=self._pipeline, topic=place.topic, partition=place.partition)
@@ -90,7 +93,7 @@ class CrashGuard:
         Args:
             assignment: The partition.
         """
-        if assignment.place not in self._begun and assignment.place in self._journals:
+        if assignment.place not in self._confirmed and assignment.place in self._journals:
             await self._write([assignment.place])
 
     def is_condemned(self, record: Record) -> bool:
@@ -213,6 +216,7 @@ class CrashGuard:
             self._journals.pop(place, None)
             self._left.pop(place, None)
             self._begun.discard(place)
+            self._confirmed.discard(place)
 
     async def _say_goodbye(self, places: Iterable[Place], seconds: float) -> None:
         leaving = [place for place in places if place in self._journals]
@@ -225,6 +229,7 @@ class CrashGuard:
             # Without it the next owner counts a death more; a crash must not wait for a broker that is away.
             log.warning("goodbye_not_written", pipeline=self._pipeline, error=type(error).__name__)
         self._begun.difference_update(leaving)
+        self._confirmed.difference_update(leaving)
 
     async def _change(self, place: Place, journal: Journal) -> None:
         self._journals[place] = journal
@@ -235,6 +240,7 @@ class CrashGuard:
         if wanted:
             self._begun.update(wanted)
             await self._producer.send([self._record(place) for place in wanted])
+            self._confirmed.update(self._begun.intersection(wanted))
 
     def _record(self, place: Place) -> OutgoingRecord:
         state = KeyState(unknown={_FIELD: encode(self._journals[place])})

@@ -150,7 +150,15 @@ class ReviewFlow:
         """
         closed = to_closed(entry.record, topic=self._topic)
         self._parked.apply(closed)
-        return [closed, *self._closed_review(entry)]
+        return [closed, *self.closing_review(entry.review_id)]
+
+    def closing_review(self, identifier: str) -> list[OutgoingRecord]:
+        """Return the record that takes a review from the list.
+
+        Args:
+            identifier: Its id; empty for none.
+        """
+        return [to_closed_review(identifier, self._pipeline.names.review)] if identifier else []
 
     def done(self, key: bytes | None, partition: int, offset: int) -> list[OutgoingRecord]:
         """Return the record that keeps a command from being carried out again.
@@ -186,11 +194,8 @@ class ReviewFlow:
         handled.records.append(record)
         handled.is_parked = True
         if entry is not None:
-            handled.records += self._closed_review(entry)
+            handled.records += self.closing_review(entry.review_id)
         return handled
-
-    def _closed_review(self, entry: ParkedEntry) -> list[OutgoingRecord]:
-        return [to_closed_review(entry.review_id, self._pipeline.names.review)] if entry.review_id else []
 
 
 def corrected(record: Record, command: Command) -> Record:

@@ -160,7 +160,9 @@ class Unparking:
         if command.action in _BY_OPERATOR:
             await self._put_back(order, lane, assignment, pending)
         else:
-            await self.finish_order(order)
+            # A worker that died in the middle of its writes leaves a review of a record that has ended since.
+            done = self._flow.done(command.key, order.partition, order.offset)
+            await self._producer.send([*self._flow.closing_review(command.review_id), *done])
         return False
 
     def _blocked_by(self, command: Command, lane: Lane) -> ParkedEntry | None:

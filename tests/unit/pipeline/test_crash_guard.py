@@ -127,6 +127,21 @@ async def test_what_is_begun_is_written_once(own, producer) -> None:
     assert len(producer.written) == 1
 
 
+async def test_nothing_is_begun_before_the_beginning_is_acknowledged(own, producer) -> None:
+    """Whoever comes while it is on its way, or after somebody gave up waiting for it, waits as well."""
+    guard = await own(begins=False)
+    producer.is_held = True
+    first, second = (asyncio.create_task(guard.begin(guard.assignments[0])) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    third = asyncio.create_task(guard.begin(guard.assignments[0]))
+    await asyncio.sleep(0)
+    assert not second.done()
+    assert not third.done()
+    producer.acknowledge()
+    await asyncio.gather(second, third)
+
+
 async def test_a_condemned_record_is_tried_anew_after_its_quarantine(own, producer, metrics) -> None:
     """Whoever replays it after a repair starts with a clean count, also after the next restart."""
     for _ in range(3):

@@ -61,6 +61,10 @@ ODD = {
     "larger than its topic": _value(lambda value: value + b" " * _LIMIT),
     "no id": _with_id(b""),
     "the form of a personal ID in a header": _with_id(b"000190123456"),
+    "the number of an old identity card in a header": _headers(
+        lambda headers: [*headers, ("ce_subject", b"000123456")]
+    ),
+    "digits by chance at the end of a UUID": _with_id(b"65f23a5a-e87f-4636-8423-123456789012"),
     "a header without value": _with_id(None),
     "headers in another order": _headers(lambda headers: headers[::-1]),
     "two headers in each other's place": _headers(_swapped),

@@ -140,6 +140,10 @@ class _Lab:
         last = {each.key: each.value for each in self.producer.of("review")}
         return {key for key, value in last.items() if value is not None}
 
+    def review_of(self, message) -> bytes:
+        """Return the key that a review of a record has."""
+        return review_id("deliver", to_record(message)).encode()
+
     def parked(self) -> list[str]:
         """Return the ids that Kafka says are parked, in order."""
         state = ParkedState()

@@ -223,8 +223,13 @@ class _Machine(RuleBasedStateMachine):
             self._heal(identifier)
         for _ in range(4 * len(self.messages) + 4):
             self._turn(is_calm=True)
-            if not self.lab.parked() and self.assignment.position == len(self.messages):
+            orphans = self.lab.open_reviews() - {each.review_id.encode() for each in self.lab.engine._parked}
+            if not self.lab.parked() and not orphans and self.assignment.position == len(self.messages):
                 break
+            # Officials see them in their list and decide on them like on any other.
+            for message in self.messages:
+                if self.lab.review_of(message) in orphans:
+                    self._give(message, Action.CANCEL)
             self.world[1].advance(60.0)
             for scope in SCOPES:
                 self._allow(scope)

@@ -3,7 +3,7 @@
 import pytest
 
 from lienthong.delivery.command import Action
-from lienthong.delivery.review_record import review_id
+from lienthong.delivery.review_record import review_id, to_review
 from lienthong.pipeline.messages import to_record
 
 CODE = b"H57.21-261008-0001"
@@ -71,6 +71,20 @@ async def test_the_same_decision_twice_is_carried_out_once(mismatch, lab, source
     await lab.turns(200)
     assert lab.step.approved == ["p-1"]
     assert lab.receipts() == [("p-1", "review"), ("p-1", "delivered")]
+
+
+async def test_a_decision_closes_a_review_that_a_death_left_over(lab, source, clock) -> None:
+    """Half a write of a worker that died asks about a record that was delivered since; nothing of it stays open."""
+    first = source.progress(1)
+    left = {"pipeline": "deliver", "reason": "mismatch", "opened_at": clock.now(), "findings": ()}
+    await lab.producer.send([to_review(to_record(first), topic="hue.review", **left)])
+    await lab.engine.submit(source.slice(first))
+    await lab.turns()
+    assert len(lab.open_reviews()) == 1
+    lab.give(first, Action.CANCEL)
+    await lab.turns()
+    assert lab.open_reviews() == set()
+    assert lab.receipts() == [("p-1", "delivered")]
 
 
 async def test_a_record_that_waited_may_need_a_decision_of_its_own(mismatch, lab, source) -> None:
