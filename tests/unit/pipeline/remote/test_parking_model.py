@@ -275,7 +275,7 @@ class _Machine(RuleBasedStateMachine):
             self._heal(self._id(message))
         if reason == "review":
             self._give(message, Action.CORRECT if helps else Action.CANCEL)
-        elif reason == "dead_letter":
+        elif reason in {"dead_letter", "quarantine"}:
             self._give(message, Action.REPLAY if helps else Action.DISCARD)
 
     def _blockers(self):
