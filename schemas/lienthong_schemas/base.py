@@ -82,12 +82,12 @@ class _TimestampRules:
         """Build the schema from native parts only: it runs for every time of every record."""
         del source, handler
         form = core_schema.custom_error_schema(
-            core_schema.str_schema(pattern=TIMESTAMP_PATTERN),
+            core_schema.str_schema(strict=True, pattern=TIMESTAMP_PATTERN),
             custom_error_type="date_format",
             custom_error_message="a time is ISO 8601 text with offset, such as 2026-10-08T08:30:00+07:00",
         )
         moment = core_schema.datetime_schema(tz_constraint="aware", strict=False, microseconds_precision="error")
-        text = core_schema.chain_schema([core_schema.str_schema(strict=True), form, moment])
+        text = core_schema.chain_schema([form, moment])
         return core_schema.json_or_python_schema(
             json_schema=text,
             python_schema=core_schema.union_schema(

@@ -47,7 +47,7 @@ def _change(document, path, value):
         ("occurred_at", "2026-10-08 08:30:00+07:00", "date_format"),
         ("occurred_at", "2026-10-08T08:30:00", "timezone_aware"),
         ("occurred_at", "2026-02-30T08:30:00+07:00", "datetime_from_date_parsing"),
-        ("occurred_at", 1760000000, "string_type"),
+        ("occurred_at", 1760000000, "date_format"),
         ("owner.birth_date", "19870605", "date_format"),
         ("owner.birth_date", "19870605083000", "date_format"),
         ("owner.birth_date", "05/06/1987", "date_format"),
