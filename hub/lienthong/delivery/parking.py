@@ -5,13 +5,15 @@ The topic is a log of three kinds of records with the key and partition number o
 compacted, because many records wait under one key.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from lienthong.delivery.hygiene import scrub
-from lienthong.delivery.review_record import without
+from lienthong.delivery.review_record import shown, without
 from lienthong.delivery.scope import SCOPE_HEADER, Scope, parse_scope
 from lienthong.errors import DecodeError
+from lienthong.outcome import Finding
 from lienthong.record import Headers, OutgoingRecord, Record
 
 PREFIX = "lt-parked-"
@@ -38,6 +40,8 @@ class ParkedEntry:
         parked_at: When it was parked.
         scope: What the target must allow first; None if it waits for something else.
         record: The record at its place in the source topic.
+        asked: Why a person is asked, such as ``identity_mismatch``; empty if nobody is.
+        findings: What that person is told, by field.
     """
 
     id: str
@@ -46,6 +50,8 @@ class ParkedEntry:
     parked_at: datetime
     scope: Scope | None
     record: Record = field(repr=False)
+    asked: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def entry_id(record: Record) -> str:
@@ -74,6 +80,8 @@ def to_parked(
     parked_at: datetime,
     review_id: str = "",
     scope: Scope | None = None,
+    asked: str = "",
+    findings: Sequence[Finding] = (),
 ) -> OutgoingRecord:
     """Return the record that parks a record.
 
@@ -84,6 +92,8 @@ def to_parked(
         parked_at: When, aware.
         review_id: Review that decides on it.
         scope: What the target must allow first.
+        asked: Why a person is asked; kept so that a review that was not written can be written again.
+        findings: What that person is told, by field.
 
     Delivery:
         The record is settled in its source only when Kafka has acknowledged this one.
@@ -97,6 +107,8 @@ def to_parked(
         "timestamp-ms": str(record.timestamp_ms),
         "reason": scrub(reason),
         "review-id": review_id,
+        "asked": scrub(asked),
+        "findings": scrub(shown(findings)),
         "at": parked_at.isoformat(),
         "tombstone": "true" if record.value is None else "",
     }
@@ -164,6 +176,10 @@ def parse_parked(record: Record) -> ParkedEntry:
             parked_at=datetime.fromisoformat(found["at"]),
             scope=parse_scope(found["scope"]) if "scope" in found else None,
             record=origin,
+            asked=found.get("asked", ""),
+            findings=tuple(
+                Finding(*part.split(":", 1)) for part in found.get("findings", "").split(",") if ":" in part
+            ),
         )
     except (KeyError, ValueError) as error:
         raise DecodeError("the record parks nothing", reason="parked") from error

@@ -78,7 +78,7 @@ def to_review(
         "offset": str(record.offset),
         "timestamp-ms": str(record.timestamp_ms),
         "reason": scrub(reason),
-        "findings": scrub(",".join(f"{finding.field}:{finding.rule}" for finding in findings)),
+        "findings": scrub(shown(findings)),
         "opened-at": opened_at.isoformat(),
     }
     headers: Headers = without(record.headers, PREFIX)
@@ -163,6 +163,15 @@ class OpenReviews:
     def all(self) -> list[Review]:
         """Return all open reviews, the oldest first."""
         return sorted(self._open.values(), key=lambda review: review.opened_at)
+
+
+def shown(findings: Sequence[Finding]) -> str:
+    """Return findings as ``field:rule`` pairs with commas between them.
+
+    Args:
+        findings: What differs, by field.
+    """
+    return ",".join(f"{finding.field}:{finding.rule}" for finding in findings)
 
 
 def without(headers: Headers, prefix: str) -> Headers:

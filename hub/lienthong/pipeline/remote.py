@@ -186,6 +186,9 @@ class RemoteEngine:
         self._assignments.update((assignment.place, assignment) for assignment in assignments)
         await self._guard.adopt(assignments)
         self._parked.adopt(read, places)
+        # An owner that died may have parked a record without its review, of which nobody would ever hear.
+        reviews = self._flow.reviews_of(entry for entry in self._parked if _place_of(entry) in places)
+        self._background.spawn((await self._producer.begin(reviews)).wait())
         self._tell_quarantine()
         self._scopes.load(entry for entry in self._parked if _place_of(entry) in places)
         for lane in self._parked.lanes(lambda entry: entry.reason in {BEHIND, WINDOW} and _place_of(entry) in places):

@@ -1,5 +1,7 @@
 """Builds the records that make a key wait and let it go on; what is parked is kept in step with them."""
 
+from collections.abc import Iterable
+
 from lienthong.clock import Clock
 from lienthong.delivery.command import Command
 from lienthong.delivery.parked_state import ParkedState
@@ -90,17 +92,29 @@ class ReviewFlow:
             handled.is_parked = True
             return handled
         identifier = review_id(self._pipeline.name, item.record)
-        asked = to_review(
-            item.record,
-            topic=self._pipeline.names.review,
-            pipeline=self._pipeline.name,
-            reason=reason,
-            opened_at=self._clock.now(),
-            findings=handled.outcome.findings,
-        )
-        self._park(item, REVIEW, handled, identifier=identifier)
-        handled.records.append(asked)
+        self._park(item, REVIEW, handled, identifier=identifier, asked=reason)
+        opened = self._parked.find_review(identifier)
+        handled.records += self.reviews_of([opened] if opened is not None else [])
         return handled
+
+    def reviews_of(self, entries: Iterable[ParkedEntry]) -> list[OutgoingRecord]:
+        """Return the reviews of entries that wait for a person, as they were opened.
+
+        Args:
+            entries: Open entries; those that wait for something else are left out.
+        """
+        return [
+            to_review(
+                entry.record,
+                topic=self._pipeline.names.review,
+                pipeline=self._pipeline.name,
+                reason=entry.asked or entry.reason,
+                opened_at=entry.parked_at,
+                findings=entry.findings,
+            )
+            for entry in entries
+            if entry.review_id
+        ]
 
     def park_dead_letter(self, item: Item, handled: Handled, entry: ParkedEntry | None = None) -> Handled:
         """Let a key wait behind a record that was set aside.
@@ -181,6 +195,7 @@ class ReviewFlow:
         *,
         identifier: str = "",
         scope: Scope | None = None,
+        asked: str = "",
     ) -> Handled:
         record = to_parked(
             item.record,
@@ -189,6 +204,8 @@ class ReviewFlow:
             parked_at=self._clock.now(),
             review_id=identifier,
             scope=scope,
+            asked=asked,
+            findings=handled.outcome.findings if identifier else (),
         )
         self._parked.apply(record)
         handled.records.append(record)

@@ -18,6 +18,7 @@ from lienthong.delivery.parking import (
 )
 from lienthong.delivery.scope import scope_of
 from lienthong.errors import DecodeError
+from lienthong.outcome import Finding
 from lienthong.record import Place, Record
 
 AT = datetime(2026, 10, 5, 1, 2, 3, tzinfo=UTC)
@@ -44,6 +45,17 @@ def test_a_parked_record_comes_back_unchanged(value):
     assert outgoing.value is not None
     assert entry.record == record
     assert (entry.reason, entry.review_id, entry.parked_at) == ("review", "r1", AT)
+
+
+def test_what_a_person_is_asked_is_kept():
+    """A review that was not written can be written again, with its reason and findings."""
+    findings = (Finding("owner.full_name", "differs"), Finding("owner.birth_date", "differs"))
+    outgoing = to_parked(
+        _record(b"k", 7), topic=TOPIC, reason="review", parked_at=AT, asked="identity_mismatch", findings=findings
+    )
+    entry = parse_parked(_read(outgoing))
+
+    assert (entry.asked, entry.findings) == ("identity_mismatch", findings)
 
 
 def test_parking_again_does_not_pile_up_headers():

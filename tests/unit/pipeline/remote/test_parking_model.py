@@ -282,7 +282,8 @@ class _Machine(RuleBasedStateMachine):
         found = []
         for key in KEYS:
             entry = self.lab.engine._parked.first(key)
-            if entry is not None:
+            # Officials decide on what their list shows.
+            if entry is not None and (not entry.review_id or entry.review_id.encode() in self.lab.open_reviews()):
                 found.append((self.messages[entry.record.offset], entry.reason))
         return found
 

@@ -73,6 +73,22 @@ async def test_the_same_decision_twice_is_carried_out_once(mismatch, lab, source
     assert lab.receipts() == [("p-1", "review"), ("p-1", "delivered")]
 
 
+async def test_a_review_that_a_death_kept_from_being_written_is_written(mismatch, make_lab, lab, source) -> None:
+    """Nobody could decide on what nobody sees; the next owner asks as the first one would have."""
+    lab.step.answers["p-1"] = mismatch()
+    await lab.engine.submit(source.slice(source.progress(1)))
+    await lab.turns()
+    asked = lab.producer.of("review")
+    lab.producer.written[:] = [each for each in lab.producer.written if each not in asked]
+    assert lab.open_reviews() == set()
+    successor = make_lab()
+    await successor.engine.start()
+    await successor.engine.on_assigned([source.assignment])
+    await lab.turns()
+    assert lab.producer.of("review") == asked
+    await successor.engine.stop()
+
+
 async def test_a_decision_closes_a_review_that_a_death_left_over(lab, source, clock) -> None:
     """Half a write of a worker that died asks about a record that was delivered since; nothing of it stays open."""
     first = source.progress(1)
