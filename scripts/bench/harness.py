@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,16 +93,17 @@ def run_side(side: Side, place: Place) -> dict[str, Any]:
     settle_machine()
     records = min(side.records or place.records, place.records)
     arguments = (place.bootstrap_servers, place.province, place.type_name, str(records), place.target_url)
-    environment = {**os.environ, **side.environment}
     try:
-        finished = subprocess.run(
-            [*side.command, *arguments],
-            capture_output=True,
-            timeout=SIDE_TIMEOUT_SECONDS,
-            check=False,
-            env=environment,
-            cwd=ROOT,
-        )
+        # Some sides keep their state there, and are ended before they could remove it.
+        with tempfile.TemporaryDirectory(prefix="lienthong-side-", ignore_cleanup_errors=True) as folder:
+            finished = subprocess.run(
+                [*side.command, *arguments],
+                capture_output=True,
+                timeout=SIDE_TIMEOUT_SECONDS,
+                check=False,
+                env={**os.environ, "TMPDIR": folder, **side.environment},
+                cwd=ROOT,
+            )
     except subprocess.TimeoutExpired as error:
         said = (error.stderr or b"").decode(errors="replace")[-2000:]
         raise SideError(f"{side.name} did not end within {SIDE_TIMEOUT_SECONDS} s:\n{said}") from None

@@ -107,6 +107,18 @@ def installer(helm, cluster: Cluster, namespace: str):
     return run
 
 
+#: One for each pipeline, the gateway and the ledger, with the replicas of the production values.
+_EXPECTED = {
+    "hub-lienthong-intake": 3,
+    "hub-lienthong-intake-bulk": 1,
+    "hub-lienthong-verify-dossier": 2,
+    "hub-lienthong-deliver-dossier": 3,
+    "hub-lienthong-link-verification": 1,
+    "hub-lienthong-gateway": 3,
+    "hub-lienthong-ledger": 1,
+}
+
+
 def _deployments(cluster: Cluster, namespace: str) -> dict[str, int]:
     found = cluster.items(f"/apis/apps/v1/namespaces/{namespace}/deployments")
     return {name: item["spec"]["replicas"] for name, item in found.items()}
@@ -116,13 +128,9 @@ def test_install_upgrade_and_uninstall(installer, cluster, namespace):
     """A hub comes, grows and goes again, and nothing of it is left."""
     installed = installer("install", "hub", _CHART, "--values", _PRODUCTION, *_PLAIN, "--no-hooks")
     assert installed.returncode == 0, installed.stderr
-    expected = {"intake": 3, "intake-bulk": 1, "verify-dossier": 2, "deliver-dossier": 3, "link-verification": 1} | {
-        "gateway": 3,
-        "ledger": 1,
-    }
-    assert {f"hub-lienthong-{name}": count for name, count in expected.items()} == _deployments(cluster, namespace)
+    assert _deployments(cluster, namespace) == _EXPECTED
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    cluster.wait_for(lambda: len(cluster.items(pods)) == sum(expected.values()))
+    cluster.wait_for(lambda: len(cluster.items(pods)) == sum(_EXPECTED.values()))
 
     values = {"gateway.replicas": 2, "log.level": "warning"}
     changes = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
@@ -155,7 +163,7 @@ def test_topics_are_applied_before_the_hub_starts(installer, cluster, namespace)
     assert names[0].startswith("hub-lienthong-topics-")
     assert before == {}
     assert results[0].returncode == 0, results[0].stderr
-    assert len(_deployments(cluster, namespace)) == 6
+    assert _deployments(cluster, namespace) == _EXPECTED
 
 
 @pytest.mark.parametrize("values", [_PRODUCTION, _MINIMAL], ids=lambda path: path.stem)
