@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class OutcomeKind(StrEnum):
@@ -40,8 +40,7 @@ class Finding:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one record ended, or in which open state it waits.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -78,6 +77,7 @@ class CircuitBreaker:
         self._clock = clock
         self._state = CircuitState.CLOSED
         self._generation = 0
+        self._usual = Admission(0, is_probe=False)
         self._failures = 0
         self._refusals = 0
         self._probing = False
@@ -235,36 +235,20 @@ class CircuitBreaker:
         if self._state is CircuitState.CLOSED:
             self._room = 1
 
-    async def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Wait until a call may be made, make it and learn from its result.
+    def admit_at_once(self) -> Admission | None:
+        """Return what :meth:`admit` would, if nothing has to be waited for; otherwise None."""
+        if self._state is not CircuitState.CLOSED or self._room is not None:
+            return None
+        self._under_way += 1
+        return self._usual
+
+    def judging(self, admission: Admission) -> "_Judging":
+        """Return a block that makes one call; how it ends is what the circuit learns.
 
         Args:
-            function: The call to the target.
-
-        Returns:
-            What the call returned.
-
-        Raises:
-            BaseException: What the call raised.
+            admission: The right to make it.
         """
-        admission = await self.admit()
-        try:
-            result = await function()
-        except _AWAY as error:
-            asked = error.retry_after_seconds if isinstance(error, RetriableError) else None
-            self.failed(admission, asked, at_once=isinstance(error, RateLimitedError))
-            raise
-        except TargetConfigurationError as error:
-            self.refused(admission, is_suspended=isinstance(error, TargetSuspendedError))
-            raise
-        except _ANSWERED:
-            self.succeeded(admission)
-            raise
-        except BaseException:
-            self.released(admission)
-            raise
-        self.succeeded(admission)
-        return result
+        return _Judging(self, admission)
 
     def _open(self, cause: Cause, interval: float, state: CircuitState = CircuitState.OPEN) -> None:
         now = self._clock.monotonic()
@@ -289,6 +273,7 @@ class CircuitBreaker:
         self._under_way = 0
         self._probing = False
         self._generation += 1
+        self._usual = Admission(self._generation, is_probe=False)
         self._changed.set()
         self._changed = asyncio.Event()
         self._let_in()
@@ -317,3 +302,28 @@ class CircuitBreaker:
             if not turn.done():
                 turn.set_result(None)
                 free -= 1
+
+
+class _Judging:
+    __slots__ = ("_admission", "_circuit")
+
+    def __init__(self, circuit: CircuitBreaker, admission: Admission) -> None:
+        self._circuit = circuit
+        self._admission = admission
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        circuit, admission = self._circuit, self._admission
+        if error is None:
+            circuit.succeeded(admission)
+        elif isinstance(error, _AWAY):
+            asked = error.retry_after_seconds if isinstance(error, RetriableError) else None
+            circuit.failed(admission, asked, at_once=isinstance(error, RateLimitedError))
+        elif isinstance(error, TargetConfigurationError):
+            circuit.refused(admission, is_suspended=isinstance(error, TargetSuspendedError))
+        elif isinstance(error, _ANSWERED):
+            circuit.succeeded(admission)
+        else:
+            circuit.released(admission)

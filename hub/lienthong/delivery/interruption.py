@@ -20,14 +20,20 @@ class Interruption:
 
     Args:
         is_ours: Says right before a call whether the record is still this worker's; waits while nobody knows.
+        is_sure: Says at once whether it is this worker's without any doubt; None for never.
 
     Delivery:
         A call under way is never cancelled, and after an answer, or a call whose effect nobody knows, the work goes on
         to its end: only what certainly has no effect at the target is given up.
     """
 
-    def __init__(self, is_ours: Callable[[], Awaitable[bool]] | None = None) -> None:
+    __slots__ = ("_is_cancelled", "_is_held", "_is_ours", "_is_sure", "_is_wanted", "_task", "may_have_arrived")
+
+    def __init__(
+        self, is_ours: Callable[[], Awaitable[bool]] | None = None, is_sure: Callable[[], bool] | None = None
+    ) -> None:
         self._is_ours = is_ours
+        self._is_sure = is_sure
         #: Whether a call may have arrived whose effect is still to be asked for.
         self.may_have_arrived = False
         self._task: asyncio.Task[object] | None = None
@@ -66,52 +72,50 @@ class Interruption:
         Raises:
             Interrupted: If it is not.
         """
+        if self._is_sure is not None and self._is_sure():
+            return
         if self._is_ours is not None and not await self._is_ours():
             raise Interrupted
 
-    async def run(self, work: Awaitable[T]) -> T:
-        """Do the work in the current task.
+    def __enter__(self) -> None:
+        """Let the current task's work be given up; every call in it goes through :meth:`call`."""
+        self._task = asyncio.current_task()
 
-        Args:
-            work: Every call in it goes through :meth:`around`.
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        """End the block.
 
         Raises:
-            Interrupted: If it was given up.
+            Interrupted: If the work was given up.
         """
-        task = asyncio.current_task()
-        self._task = task
-        try:
-            return await work
-        except asyncio.CancelledError:
-            # Somebody else may have cancelled the same task, because its partition is lost.
-            if task is None or not self._is_cancelled or task.uncancel() > 0:
-                raise
+        task, self._task = self._task, None
+        if kind is None or not issubclass(kind, asyncio.CancelledError):
+            return
+        # Somebody else may have cancelled the same task, because its partition is lost.
+        if task is not None and self._is_cancelled and task.uncancel() <= 0:
             raise Interrupted from None
-        finally:
-            self._task = None
 
-    def around(self, call: Callable[[A], Awaitable[T]]) -> Callable[[A], Awaitable[T]]:
-        """Return a call that is not interrupted.
+    async def call(self, function: Callable[[A], Awaitable[T]], argument: A) -> T:
+        """Make a call that is not interrupted.
 
         Args:
-            call: One call to the target.
+            function: One call to the target.
+            argument: What it gets.
+
+        Raises:
+            Interrupted: If the record went to another worker; then the call was not made.
         """
-
-        async def guarded(argument: A) -> T:
+        if self._is_sure is None or not self._is_sure():
             await self.check()
-            self._is_held = True
-            try:
-                result = await call(argument)
-            except OutcomeUnknownError:
-                raise
-            except Exception as error:
-                # A step that can ask its target first turns an unknown outcome into a failure of the moment.
-                self.may_have_arrived |= isinstance(error.__cause__, OutcomeUnknownError)
-                self._is_held = False
-                if self._is_wanted:
-                    # By then the task has gone on to its wait, or has ended.
-                    asyncio.get_running_loop().call_soon(self.request)
-                raise
-            return result
-
-        return guarded
+        self._is_held = True
+        try:
+            return await function(argument)
+        except OutcomeUnknownError:
+            raise
+        except Exception as error:
+            # A step that can ask its target first turns an unknown outcome into a failure of the moment.
+            self.may_have_arrived |= isinstance(error.__cause__, OutcomeUnknownError)
+            self._is_held = False
+            if self._is_wanted:
+                # By then the task has gone on to its wait, or has ended.
+                asyncio.get_running_loop().call_soon(self.request)
+            raise

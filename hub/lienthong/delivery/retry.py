@@ -92,14 +92,14 @@ class Retrier:
             Only :class:`~lienthong.errors.RetriableError` is repeated; everything else passes through at once. A target
             that is away is called again for as long as it takes. The first call after an expired token is immediate.
         """
-        run = _Run(self._policy, self._clock, self._chance, attempts if attempts is not None else Attempts())
-
-        run.attempts.made += 1
+        attempts = attempts if attempts is not None else Attempts()
+        attempts.made += 1
         try:
             # Most calls succeed at once, and the retry library costs 25 times as much as this.
-            return await call(run.attempts.made), run.attempts.made
+            return await call(attempts.made), attempts.made
         except RetriableError as error:
             first: list[RetriableError] = [error]
+        run = _Run(self._policy, self._clock, self._chance, attempts)
 
         async def attempt() -> T:
             """Make the next call, or fail as the first one did."""

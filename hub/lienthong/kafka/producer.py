@@ -7,7 +7,6 @@ Python's global lock once for every report, against a loop that is busy with the
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakSet
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -47,11 +46,15 @@ class PendingWrites:
     Args:
         loop: Where the batch is awaited.
         size: Number of records.
+        among: Where the batch is found until it has ended; None for nowhere.
     """
 
-    __slots__ = ("__weakref__", "_future", "_open", "failed_topic", "first_error")
+    __slots__ = ("_among", "_future", "_open", "failed_topic", "first_error")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, size: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, size: int, among: "set[PendingWrites] | None" = None) -> None:
+        self._among = among
+        if among is not None:
+            among.add(self)
         self._future: asyncio.Future[None] = loop.create_future()
         self._open = size
         self.first_error: LienthongError | None = None
@@ -100,6 +103,8 @@ class PendingWrites:
         self._finish()
 
     def _finish(self) -> None:
+        if self._among is not None:
+            self._among.discard(self)
         if not self._future.done():
             self._future.set_result(None)
 
@@ -123,7 +128,7 @@ class AcknowledgedProducer:
         self._configuration = {**producer_configuration(settings, client_id), **(overrides or {})}
         self._producer: Any = None
         self._polling: asyncio.Task[None] | None = None
-        self._open: WeakSet[PendingWrites] = WeakSet()
+        self._open: set[PendingWrites] = set()
         self._has_work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -180,9 +185,13 @@ class AcknowledgedProducer:
         Delivery:
             The order of calls is the order of writing, also across batches that are not acknowledged yet.
         """
-        batch = PendingWrites(asyncio.get_running_loop(), len(records))
-        self._open.add(batch)
-        await self._hand_over(records, batch)
+        batch = PendingWrites(asyncio.get_running_loop(), len(records), self._open)
+        try:
+            await self._hand_over(records, batch)
+        except BaseException:
+            # Nobody will wait for it.
+            self._open.discard(batch)
+            raise
         return batch
 
     async def send_each(self, records: Sequence[OutgoingRecord]) -> list[LienthongError | None]:

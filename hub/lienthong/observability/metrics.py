@@ -1,7 +1,8 @@
 """The facade that the engine counts with."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
@@ -38,6 +39,7 @@ class Metrics:
         self._histograms: dict[str, BatchHistogram] = {}
         self._counters: dict[tuple[str, ...], Counter] = {}
         self._gauges: dict[tuple[str, ...], Gauge] = {}
+        self._target_calls: dict[tuple[str, str, str], tuple[Counter, Callable[[float], None]]] = {}
         #: What the worker waits for; the watchdog reads it.
         self.vitals = Vitals()
         self._alerts: set[tuple[str, str, str]] = set()
@@ -139,9 +141,14 @@ class Metrics:
             result: Class of the answer, such as ``ok`` or the code of an error.
             seconds: How long it took.
         """
-        self._count("lienthong_target_calls_total", (pipeline, target, result), 1)
-        name = "lienthong_target_call_seconds"
-        self._histograms[name].observe(self._clean(name, (pipeline, target)), seconds)
+        known = self._target_calls.get((pipeline, target, result))
+        if known is None:
+            known = self._of_target_calls(pipeline, target, result)
+            if len(self._target_calls) < _MAX_SERIES:
+                self._target_calls[pipeline, target, result] = known
+        counter, observe = known
+        counter.inc()
+        observe(seconds)
 
     def set_review_oldest(self, pipeline: str, seconds: float) -> None:
         """Set the age of the oldest record in review.
@@ -285,11 +292,19 @@ class Metrics:
         return self.registry.get_sample_value(name, labels) or 0.0
 
     def _count(self, name: str, labels: tuple[str, ...], number: int) -> None:
+        self._child(name, labels).inc(number)
+
+    def _child(self, name: str, labels: tuple[str, ...]) -> Counter:
         cleaned = self._clean(name, labels)
         child = self._counters.get((name, *cleaned))
         if child is None:
             child = self._counters[name, *cleaned] = self._counter_of[name].labels(*cleaned)
-        child.inc(number)
+        return child
+
+    def _of_target_calls(self, pipeline: str, target: str, result: str) -> tuple[Counter, Callable[[float], None]]:
+        name = "lienthong_target_call_seconds"
+        observe = partial(self._histograms[name].observe, self._clean(name, (pipeline, target)))
+        return self._child("lienthong_target_calls_total", (pipeline, target, result)), observe
 
     def _set(self, name: str, labels: tuple[str, ...], value: float) -> None:
         cleaned = self._clean(name, labels)

@@ -24,16 +24,26 @@ class Vitals:
         """Count a record that is in the hands of a target: between its calls it waits for circuit, window or time."""
         return _OfRecord(self)
 
-    def call(self) -> "_OfCall":
-        """Count a call that is under way; gives the number by which :meth:`waiting` knows it."""
-        return _OfCall(self)
+    def begin_call(self) -> int:
+        """Count a call that is under way, and return the number by which the other methods know it."""
+        self._number += 1
+        self._calls[self._number] = self._monotonic()
+        return self._number
+
+    def end_call(self, number: int) -> None:
+        """Count a call no longer.
+
+        Args:
+            number: What :meth:`begin_call` gave.
+        """
+        self._calls.pop(number, None)
 
     @contextmanager
     def waiting(self, number: int) -> Iterator[None]:
         """Take a call out of the count while it waits for its turn at the target.
 
         Args:
-            number: What :meth:`call` gave.
+            number: What :meth:`begin_call` gave.
         """
         self._calls.pop(number, None)
         try:
@@ -54,7 +64,7 @@ class Vitals:
         return 0.0 if started is None else self._monotonic() - started
 
 
-# Plain classes: every record comes by here, and a generator costs four times as much.
+# A plain class: every record comes by here, and a generator costs four times as much.
 class _OfRecord:
     __slots__ = ("_vitals",)
 
@@ -66,21 +76,3 @@ class _OfRecord:
 
     def __exit__(self, *_error: object) -> None:
         self._vitals._records -= 1  # noqa: SLF001 - a part of it
-
-
-class _OfCall:
-    __slots__ = ("_number", "_vitals")
-
-    def __init__(self, vitals: Vitals) -> None:
-        self._vitals = vitals
-        self._number = 0
-
-    def __enter__(self) -> int:
-        vitals = self._vitals
-        vitals._number += 1  # noqa: SLF001 - a part of it
-        self._number = vitals._number  # noqa: SLF001 - a part of it
-        vitals._calls[self._number] = vitals._monotonic()  # noqa: SLF001 - a part of it
-        return self._number
-
-    def __exit__(self, *_error: object) -> None:
-        self._vitals._calls.pop(self._number, None)  # noqa: SLF001 - a part of it

@@ -55,7 +55,8 @@ class CrashGuard:
         self._producer = producer
         self._metrics = metrics
         self._careful_records = careful_records
-        self._journals: dict[Place, Journal] = {}
+        # By topic and partition: the first two fields of a record are looked up for every record, more than once.
+        self._journals: dict[tuple[str, int], Journal] = {}
         # Of which a beginning was sent, so that a goodbye must follow, and those of which Kafka has it.
         self._begun: set[Place] = set()
         self._confirmed: set[Place] = set()
@@ -102,7 +103,7 @@ class CrashGuard:
         Args:
             record: At its place in the source topic.
         """
-        journal = self._journals.get(_place(record))
+        journal = self._journals.get(record[:2])
         return journal is not None and journal.is_condemned(record.offset)
 
     def has_condemned(self, place: Place) -> bool:
@@ -127,7 +128,7 @@ class CrashGuard:
         changed = [place]
         if self.is_careful:
             # One at a time over all partitions: what another partition had at work ended, and is not to blame.
-            changed += [each for each, other in self._journals.items() if each != place and other.at_work >= 0]
+            changed += [Place(*each) for each, other in self._journals.items() if each != place and other.at_work >= 0]
         for each in changed:
             self._journals[each] = self._journals[each].working(-1)
         self._journals[place] = journal.working(record.offset)
@@ -158,7 +159,7 @@ class CrashGuard:
         Args:
             record: At its place in the source topic.
         """
-        journal = self._journals.get(_place(record))
+        journal = self._journals.get(record[:2])
         if journal is not None and record.offset in journal.crashes:
             self._journals[_place(record)] = journal.without(record.offset)
 

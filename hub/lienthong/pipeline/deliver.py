@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -137,17 +136,20 @@ class Deliver:
         context = call_context(self._pipeline, self._step, item, effect)
         attempts = item.attempts
 
-        async def once(mine: CallContext) -> Outcome:
-            if delivery.must_be_noted:
+        once = partial(delivery.once, event, data)
+
+        async def noted(mine: CallContext) -> Outcome:
+            if not delivery.is_noted:
                 await self._note(item, mark)
                 delivery.is_noted = True
                 if attempts.interruption is not None:
                     # A process that was frozen meanwhile has written its note too late for the next owner to see it.
                     await attempts.interruption.check()
-            return await delivery.once(event, data, mine)
+            return await once(mine)
 
+        call = noted if delivery.must_be_noted else once
         try:
-            outcome, made = await self._target.call(context, once, attempts, is_bulk=item.is_bulk)
+            outcome, made = await self._target.call(context, call, attempts, is_bulk=item.is_bulk)
         except ScopeError as error:
             blocked = Outcome(OutcomeKind.PARKED, SCOPE, attempts.made)
             if delivery.is_noted:
@@ -161,7 +163,7 @@ class Deliver:
                 repeat_possible=True,
             )
             # Whoever lets the record go on by another call must know that this one may have arrived.
-            begun = replace(state, begun=mark)
+            begun = state._replace(begun=mark)
             raise ReviewRequired(waiting.reason, Handled(waiting, state=begun, effect_key=effect)) from error
         except RecordError as error:
             error.attempts = attempts.made

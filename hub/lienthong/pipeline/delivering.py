@@ -34,8 +34,8 @@ class Delivering:
 
     @property
     def must_be_noted(self) -> bool:
-        """Whether a crash during the next call would have to be known afterwards, and is not yet noted."""
-        return self._effect in {Effect.NONE, Effect.QUERY_BEFORE_WRITE} and not self.is_noted
+        """Whether a crash during the calls would have to be known afterwards."""
+        return self._effect is Effect.NONE or self._effect is Effect.QUERY_BEFORE_WRITE
 
     async def once(self, event: Event, data: BaseModel, context: CallContext) -> Outcome:
         """Deliver the record, unless the target says that it holds it already.

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from lienthong.clock import Clock
@@ -187,7 +186,7 @@ class Handling:
         handled = Handled(Outcome(OutcomeKind.PARKED, WINDOW, attempts.made))
         if attempts.interruption is not None and attempts.interruption.may_have_arrived and item.event is not None:
             # The next try, in whichever process, asks the target first.
-            handled.state = replace(self.state_of(item), begun=mark_of(item.event.source, item.event.id))
+            handled.state = self.state_of(item)._replace(begun=mark_of(item.event.source, item.event.id))
         return self._flow.park_window(item, handled)
 
     def interrupt(self, predicate: Callable[[Item], bool]) -> None:
@@ -244,7 +243,7 @@ class Handling:
         """
         outcome = handled.outcome
         if outcome.kind is OutcomeKind.DELIVERED and outcome.attempts:
-            told = Handled(replace(outcome, repeat_possible=True), effect_key=handled.effect_key)
+            told = Handled(outcome._replace(repeat_possible=True), effect_key=handled.effect_key)
             self._settler.add(Place(item.record.topic, item.record.partition), _receipt(item, told))
 
     async def _run(self, item: Item, work: Work, entry: ParkedEntry | None) -> Handled:
@@ -255,18 +254,16 @@ class Handling:
         if blocked is not None:
             waiting = Handled(Outcome(OutcomeKind.PARKED, SCOPE, attempts=0))
             return self._flow.park_scope(item, blocked, waiting, entry)
+        interruption = Interruption(partial(confirmed, item.assignment), item.assignment.is_sure)
+        item.attempts.interruption = interruption
+        self._at_work[id(item)] = item
         try:
-            return await self._attempt(item, work)
+            with interruption:
+                return await work(item, self.state_of(item))
         except (ReviewRequired, ScopeBlocked) as signal:
             return self._wait(item, signal, entry)
         except RecordError as error:
             return self._set_aside(item, error, entry)
-
-    async def _attempt(self, item: Item, work: Work) -> Handled:
-        item.attempts.interruption = interruption = Interruption(partial(confirmed, item.assignment))
-        self._at_work[id(item)] = item
-        try:
-            return await interruption.run(work(item, self.state_of(item)))
         finally:
             del self._at_work[id(item)]
 
@@ -332,6 +329,6 @@ def _receipt(item: Item, handled: Handled) -> Receipt:
         outcome.repeat_possible,
         handled.effect_key,
         outcome.attempt_ids,
-        tuple(f"{finding.field}:{finding.rule}" for finding in outcome.findings),
+        tuple([f"{finding.field}:{finding.rule}" for finding in outcome.findings]) if outcome.findings else (),
         outcome.target_reference,
     )

@@ -31,6 +31,8 @@ class Item:
         defect: What nobody knows and happened while it was decoded; it ends the worker when the record is handled.
         attempts: Counts calls; what an earlier worker counted is in it.
         is_settled: Whether its offset was settled when it was parked.
+        key: Key of the record as text.
+        is_bulk: Whether the record is back-fill.
     """
 
     record: Record
@@ -42,16 +44,13 @@ class Item:
     defect: Exception | None = field(default=None, repr=False)
     attempts: Attempts = field(default_factory=Attempts, repr=False)
     is_settled: bool = False
+    key: str = field(init=False, repr=False)
+    is_bulk: bool = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """Key of the record as text."""
-        return (self.record.key or b"").decode(errors="replace")
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether the record is back-fill."""
-        return (LANE_HEADER, BULK) in self.record.headers
+    def __post_init__(self) -> None:
+        """Read once what is asked for more than once."""
+        self.key = (self.record.key or b"").decode(errors="replace")
+        self.is_bulk = (LANE_HEADER, BULK) in self.record.headers
 
     def decoded(self) -> tuple[Event, SchemaSpec, BaseModel]:
         """Return event, schema and data.

@@ -7,9 +7,9 @@ last content that was delivered, marks of the records that were handled lately, 
 import hashlib
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,7 @@ _VERSION = 1
 _RECENT = 64
 _MARK_BYTES = 8
 _MARK_DIGITS = 2 * _MARK_BYTES
+_USUAL_LENGTHS = frozenset({_MARK_DIGITS})
 #: Keys that begin so are the pipeline's own: no key of a record does, because keys are codes or random ids.
 RESERVED_PREFIX = b"\x00"
 #: What follows is the key of a record; the state in it names the record whose call was begun last.
@@ -46,8 +47,7 @@ class Failing:
     first_failed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class KeyState:
+class KeyState(NamedTuple):
     """What is known of one key.
 
     Attributes:
@@ -65,8 +65,12 @@ class KeyState:
     recent: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     failing: Failing | None = None
-    unknown: Mapping[str, Any] | None = field(default=None, repr=False)
+    unknown: Mapping[str, Any] | None = None
     begun: str = ""
+
+    def __repr__(self) -> str:
+        """Show sizes only: what a newer worker wrote may be anything."""
+        return f"KeyState(sequence={self.sequence}, recent={len(self.recent)}, asked={len(self.asked)})"
 
     def with_record(self, mark: str) -> "KeyState":
         """Return the state after one more record ended.
@@ -76,7 +80,7 @@ class KeyState:
         """
         begun = "" if self.begun == mark else self.begun
         if mark in self.recent:
-            return self if begun == self.begun else replace(self, begun=begun)
+            return self if begun == self.begun else self._replace(begun=begun)
         recent = (*self.recent, mark)[-_RECENT:]
         # Every record comes by here, and the general way costs five times as much.
         return KeyState(self.sequence, self.digest, recent, self.asked, self.failing, self.unknown, begun)
@@ -88,7 +92,7 @@ class KeyState:
             sequence: The snapshot's.
             digest: Of its content.
         """
-        return replace(self, sequence=max(sequence, self.sequence), digest=digest)
+        return self._replace(sequence=max(sequence, self.sequence), digest=digest)
 
     def with_question(self, mark: str) -> "KeyState":
         """Return the state after a question was asked.
@@ -96,7 +100,7 @@ class KeyState:
         Args:
             mark: Keyed hash of the question.
         """
-        return replace(self, asked=(*self.asked, mark)[-_RECENT:])
+        return self._replace(asked=(*self.asked, mark)[-_RECENT:])
 
     def with_failing(self, failing: Failing | None) -> "KeyState":
         """Return the state after a call failed and will be made again, or after its record ended.
@@ -104,7 +108,7 @@ class KeyState:
         Args:
             failing: What is known of the record; None once it ended.
         """
-        return self if failing == self.failing else replace(self, failing=failing)
+        return self if failing == self.failing else self._replace(failing=failing)
 
 
 _EMPTY = KeyState()
@@ -195,14 +199,14 @@ def _pack(state: KeyState) -> bytes | KeyState:
     """Return a state as few bytes; one that is unusual, and so rare, as it is."""
     if state.failing is not None or state.unknown or state.begun:
         return state
-    marks = (*state.recent, *state.asked)
+    marks = (*state.recent, *state.asked) if state.asked else state.recent
     text = state.digest + "".join(marks)
     try:
         body = bytes.fromhex(text)
         head = _PACKED.pack(state.sequence, len(state.digest) // 2, len(state.recent), len(state.asked))
     except (ValueError, struct.error):
         return state
-    is_plain = len(state.digest) % 2 == 0 and all(len(mark) == _MARK_DIGITS for mark in marks) and body.hex() == text
+    is_plain = len(state.digest) % 2 == 0 and {*map(len, marks)} <= _USUAL_LENGTHS and body.hex() == text
     return head + body if is_plain else state
 
 
@@ -269,7 +273,7 @@ class KeyStates:
         else:
             state = decode(record)
             begun = self.get(record.partition, record.key).begun
-            self.put(record.partition, record.key, replace(state, begun="" if begun in state.recent else begun))
+            self.put(record.partition, record.key, state._replace(begun="" if begun in state.recent else begun))
 
     def forget_partition(self, partition: int) -> None:
         """Drop the states of a partition that another worker owns now.
@@ -285,4 +289,4 @@ class KeyStates:
         if mark in known.recent:
             mark = ""
         if mark != known.begun:
-            self.put(record.partition, key, replace(known, begun=mark))
+            self.put(record.partition, key, known._replace(begun=mark))

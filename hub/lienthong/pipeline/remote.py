@@ -348,7 +348,7 @@ class RemoteEngine:
                 await self._unparking.run(item)
                 self._tell_quarantine()
             return
-        if not await confirmed(item.assignment):
+        if not (item.assignment.is_sure() or await confirmed(item.assignment)):
             return
         if self._flow.is_parked(item):
             handled = self._flow.known(item) or self._flow.park_behind(item)

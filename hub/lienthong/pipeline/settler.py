@@ -142,6 +142,8 @@ class Settler:
 
     async def _ours(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """Hold outcomes of a process that was silent; of partitions that are gone, tell only of what happened."""
+        if all(assignment is None or not assignment.is_suspect for assignment in {each.assignment for each in entries}):
+            return entries
         held = [entry for entry in entries if entry.assignment is not None and entry.assignment.is_suspect]
         gone = {entry for entry in held if entry.assignment is not None and not await confirmed(entry.assignment)}
         for entry in gone:
@@ -150,8 +152,9 @@ class Settler:
         return [entry for entry in entries if not entry.done.cancelled()] if gone else entries
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
-        writes = await self._producer.begin([record for entry in entries for record in entry.records])
-        await acknowledged(writes, self._dead_letters)
+        records = [record for entry in entries for record in entry.records]
+        if records:
+            await acknowledged(await self._producer.begin(records), self._dead_letters)
         now = self._clock.now()
         by_place: dict[Place, list[Receipt]] = defaultdict(list)
         for entry in entries:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -130,41 +131,46 @@ class Target:
         Raises:
             LienthongError: What the target said of this record.
         """
-        if attempts.interruption is not None:
-            function = attempts.interruption.around(function)
         is_bulk = is_bulk or self._policy.priority == "bulk"
         mine = _Call(function, attempts, Priority.BULK if is_bulk else Priority.LIVE, [])
 
-        async def attempt(number: int) -> T:
-            await self._leave_window()
-            try:
-                return await self.circuit.call(lambda: self._measured(context, number, function, mine))
-            except TargetConfigurationError as error:
-                self._tell_refusal(error)
-                raise TargetUnavailableError(
-                    "the target refuses our credentials or agreement; the pipeline waits until they are mended",
-                    retry_after_seconds=0.0,
-                    reason=error.code,
-                ) from error
-
         with self._metrics.vitals.record():
-            result, _ = await self._retrier.run(attempt, attempts)
+            result, _ = await self._retrier.run(partial(self._attempt, context, function, mine), attempts)
         return result, mine.made
+
+    async def _attempt(
+        self, context: CallContext, function: Callable[[CallContext], Awaitable[T]], call: _Call, number: int
+    ) -> T:
+        if self._gate is not None:
+            await self._leave_window(self._gate)
+        circuit = self.circuit
+        try:
+            with circuit.judging(circuit.admit_at_once() or await circuit.admit()):
+                return await self._measured(context, number, function, call)
+        except TargetConfigurationError as error:
+            self._tell_refusal(error)
+            raise TargetUnavailableError(
+                "the target refuses our credentials or agreement; the pipeline waits until they are mended",
+                retry_after_seconds=0.0,
+                reason=error.code,
+            ) from error
 
     async def _measured(
         self, context: CallContext, number: int, function: Callable[[CallContext], Awaitable[T]], call: _Call
     ) -> T:
-        # A probe may have waited for its time until the window began.
-        await self._leave_window()
+        if self._gate is not None:
+            # A probe may have waited for its time until the window began.
+            await self._leave_window(self._gate)
         attempt_id = self._attempt_ids.new()
         call.made.append(attempt_id)
-        vitals = self._metrics.vitals
-        attempt = Attempt(call.priority, call.attempts.interruption, vitals=vitals)
+        interruption = call.attempts.interruption
+        attempt = Attempt(call.priority, interruption, 0, 0.0, self._metrics.vitals)
         began = self._clock.monotonic()
         result = "ok"
         try:
-            with vitals.call() as attempt.number, attempting(attempt):
-                return await function(context.for_attempt(number, attempt_id))
+            with attempting(attempt):
+                mine = context.for_attempt(number, attempt_id)
+                return await (function(mine) if interruption is None else interruption.call(function, mine))
         except TokenExpiredError as error:
             result = error.code
             call.expired_tokens += 1
@@ -180,11 +186,11 @@ class Target:
             seconds = self._clock.monotonic() - began - attempt.waited_seconds
             self._metrics.count_target_call(self._pipeline, self._name, result, seconds)
 
-    async def _leave_window(self) -> None:
-        if self._gate is None or not self._gate.is_in_maintenance:
+    async def _leave_window(self, gate: Gate) -> None:
+        if not gate.is_in_maintenance:
             return
         self._was_in_window = True
-        await self._gate.wait_until_open()
+        await gate.wait_until_open()
         if self._was_in_window:
             self._was_in_window = False
             self.circuit.begin_slowly()

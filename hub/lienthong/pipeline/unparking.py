@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -279,7 +279,7 @@ class Unparking:
 
     async def _correct(self, item: Item, state: KeyState) -> Handled:
         # What was asked about the wrong value says nothing about the corrected one.
-        return await self._step.handle(item, replace(state, asked=()))
+        return await self._step.handle(item, state._replace(asked=()))
 
     def _with_mark(self, item: Item, handled: Handled) -> KeyState | None:
         """Return the state that keeps a decided record, read again after a crash, from being handled once more."""

@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 
 from lienthong.errors import ConfigurationError
-from lienthong.rest.transport import Call, Target, Transport
+from lienthong.rest.transport import Call, CommonHeaders, Target, Transport
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 #: Below the idle limit of common servers (aiohttp 75 s, nginx 75 s, IIS 120 s), so that we close first.
@@ -43,12 +43,13 @@ class Client(httpx.AsyncClient):
         content = options.get("content")
         extensions = {"timeout": self.timeout.as_dict()}
         if isinstance(content, bytes):
-            return Call(method, target, self.headers, content, extensions)
+            return Call(method, target, self._common_headers(), content, extensions)
         return httpx.Request(method, target.url, headers=self.headers, content=content, extensions=extensions)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._targets: dict[str, Target] = {}
+        self._common: CommonHeaders | None = None
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send one request.
@@ -68,6 +69,11 @@ class Client(httpx.AsyncClient):
         if needs_flow or self.is_closed:
             return await super().send(request, **options)
         return await self._transport.handle_async_request(request)
+
+    def _common_headers(self) -> CommonHeaders:
+        if self._common is None or not self._common.are(self.headers):
+            self._common = CommonHeaders(self.headers)
+        return self._common
 
 
 class ClientFactory:

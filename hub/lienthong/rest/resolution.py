@@ -162,10 +162,12 @@ def check_content(response: httpx.Response, expected: Literal["xml", "json"]) ->
     Raises:
         TargetUnavailableError: With reason ``html_instead_of_<expected>`` or ``unexpected_content``.
     """
-    declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     start = response.content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(_STARTS[expected]):
+        return
+    declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_page = start.startswith(_HTML_STARTS)
-    if not is_page and (declared.endswith(expected) or not declared or start.startswith(_STARTS[expected])):
+    if not is_page and (declared.endswith(expected) or not declared):
         return
     is_page = is_page or "html" in declared
     reason = f"html_instead_of_{expected}" if is_page else "unexpected_content"

@@ -9,6 +9,8 @@ from httpx_aiohttp import AiohttpTransport
 from multidict import CIMultiDict
 from yarl import URL
 
+from lienthong.rest.deadlines import Deadlines
+
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 #: URLs that are remembered in parsed form; connectors call few.
 _MAX_KNOWN_URLS = 256
@@ -20,23 +22,32 @@ _EXACT_SECONDS = 30
 SIGN = "lienthong.sign"
 
 
-class Call(httpx.Request):
-    """A request whose body is at hand; what depends on the body alone is left to the transport's own library.
+class CommonHeaders:
+    """The headers that every call of a client carries, also in aiohttp's form.
 
     Args:
-        method: Such as ``POST``.
-        target: Absolute.
         headers: Of the client.
-        content: The body.
-        extensions: Limits of the call.
     """
 
-    def __init__(
-        self, method: str, target: "Target", headers: httpx.Headers, content: bytes, extensions: dict[str, Any]
-    ) -> None:
-        super().__init__(method, target.url, headers=headers, stream=httpx.ByteStream(content), extensions=extensions)
-        self._content = content
-        self.target = target
+    __slots__ = ("_entries", "headers", "parsed")
+
+    def __init__(self, headers: httpx.Headers) -> None:
+        self.headers = headers.copy()
+        self.parsed = CIMultiDict([(name.decode(), value.decode()) for name, value in headers.raw])
+        self._entries = list(_entries(headers))
+
+    def are(self, headers: httpx.Headers) -> bool:
+        """Return whether these are still the client's headers.
+
+        Args:
+            headers: Of the client now.
+        """
+        return self._entries == _entries(headers)
+
+
+def _entries(headers: httpx.Headers) -> list[tuple[bytes, bytes, bytes]]:
+    # What the class offers for it makes a new list of all headers, for every call.
+    return headers._list  # noqa: SLF001
 
 
 class Target:
@@ -53,21 +64,76 @@ class Target:
         self.parsed = URL(str(url), encoded=True)
 
 
+class Call(httpx.Request):
+    """A request whose parts are at hand in the forms of both libraries; headers are copied when they are asked for.
+
+    Args:
+        method: Such as ``POST``.
+        target: Absolute.
+        common: Headers of the client.
+        content: The body.
+        extensions: Limits of the call.
+    """
+
+    def __init__(
+        self, method: str, target: Target, common: CommonHeaders, content: bytes, extensions: dict[str, Any]
+    ) -> None:
+        # Instead of the general way, which takes all of it apart and copies it.
+        self.method = method.upper()
+        self.url = target.url
+        self.extensions = extensions
+        self.stream = httpx.ByteStream(content)
+        self._content = content
+        self._own_headers: httpx.Headers | None = None
+        self.target = target
+        self.common = common
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """Headers of this call, which may be changed."""
+        if self._own_headers is None:
+            self._own_headers = self.common.headers.copy()
+        return self._own_headers
+
+    @headers.setter
+    def headers(self, value: httpx.Headers) -> None:
+        self._own_headers = value
+
+    @property
+    def has_common_headers(self) -> bool:
+        """Whether nobody has asked for the headers, and so nobody has changed them."""
+        return self._own_headers is None
+
+
 class _Answer(httpx.Response):
-    """An answer that was read: what httpx does for a stream of one piece costs as much as a tenth of a call."""
+    """An answer that was read; its headers are taken apart when they are asked for, which most calls do not."""
 
     def __init__(self, response: aiohttp.ClientResponse, content: bytes, request: httpx.Request) -> None:
-        super().__init__(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=httpx.ByteStream(content),
-            request=request,
-            extensions=_HTTP_1_1,
-        )
-        self._content = content
-        self._num_bytes_downloaded = len(content)
+        # Instead of the general way: what it does for streams costs as much as a tenth of a call.
+        self.status_code = response.status
+        self._raw_headers = response.raw_headers
+        self._own_headers: httpx.Headers | None = None
+        self._request = request
+        self.next_request = None
+        self.extensions = dict(_HTTP_1_1)
+        self.history = []
         self.is_closed = True
         self.is_stream_consumed = True
+        self.default_encoding = "utf-8"
+        self.stream = httpx.ByteStream(content)
+        self._content = content
+        self._num_bytes_downloaded = len(content)
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """Headers of the answer."""
+        if self._own_headers is None:
+            self._own_headers = httpx.Headers(list(self._raw_headers))
+        return self._own_headers
+
+    @headers.setter
+    def headers(self, value: httpx.Headers) -> None:
+        self._own_headers = value
 
 
 class Transport(AiohttpTransport):
@@ -90,6 +156,7 @@ class Transport(AiohttpTransport):
         self._urls: dict[httpx.URL, URL] = {}
         self._known_headers: dict[tuple[tuple[bytes, bytes], ...], CIMultiDict[str]] = {}
         self._timeouts: dict[tuple[float | None, ...], aiohttp.ClientTimeout] = {}
+        self._deadlines = Deadlines()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and read the whole answer.
@@ -110,27 +177,32 @@ class Transport(AiohttpTransport):
             sign(request)
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
-        short = request if isinstance(request, Call) else None
+        limits: Mapping[str, float | None] = request.extensions.get("timeout", {})
         is_answered = False
         try:
-            response = await self.client.request(
-                request.method,
-                self._url(request.url) if short is None else short.target.parsed,
-                headers=self._headers(request.headers.raw),
-                data=(await request.aread() if short is None else short.content) or None,
-                allow_redirects=False,
-                timeout=self._timeout(request.extensions.get("timeout", {})),
-            )
-            is_answered = True
-            content = await _read(response)
+            with self._deadlines.limit(limits.get("read")):
+                if isinstance(request, Call):
+                    url, content = request.target.parsed, request.content
+                else:
+                    url, content = self._url(request.url), await request.aread()
+                response = await self.client.request(
+                    request.method,
+                    url,
+                    headers=self._headers(request),
+                    data=aiohttp.BytesPayload(content) if content else None,
+                    allow_redirects=False,
+                    timeout=self._timeout(limits),
+                )
+                is_answered = True
+                body = await _read(response)
         except aiohttp.ClientError as error:
             raise _precise(error, is_answered=is_answered) from error
         except TimeoutError as error:
             raise httpx.ReadTimeout("the call took longer than its limit") from error
         if "Content-Encoding" not in response.headers:
-            return _Answer(response, content, request)
+            return _Answer(response, body, request)
         return httpx.Response(
-            response.status, headers=list(response.raw_headers), content=content, request=request, extensions=_HTTP_1_1
+            response.status, headers=list(response.raw_headers), content=body, request=request, extensions=_HTTP_1_1
         )
 
     def _url(self, url: httpx.URL) -> URL:
@@ -141,8 +213,11 @@ class Transport(AiohttpTransport):
                 self._urls[url] = known
         return known
 
-    def _headers(self, raw: list[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+    def _headers(self, request: httpx.Request) -> CIMultiDict[str]:
         """Return headers as aiohttp wants them, which copies them; those of a client are the same for most calls."""
+        if isinstance(request, Call) and request.has_common_headers:
+            return request.common.parsed
+        raw = request.headers.raw
         name = tuple(raw)
         known = self._known_headers.get(name)
         if known is None:
@@ -152,11 +227,11 @@ class Transport(AiohttpTransport):
         return known
 
     def _timeout(self, limits: Mapping[str, float | None]) -> aiohttp.ClientTimeout:
-        read, connect, pool = limits.get("read"), limits.get("connect"), limits.get("pool")
-        known = self._timeouts.get((read, connect, pool))
+        connect, pool = limits.get("connect"), limits.get("pool")
+        known = self._timeouts.get((connect, pool))
         if known is None:
-            known = aiohttp.ClientTimeout(total=read, sock_connect=connect, connect=pool, ceil_threshold=_EXACT_SECONDS)
-            self._timeouts[read, connect, pool] = known
+            known = aiohttp.ClientTimeout(total=None, sock_connect=connect, connect=pool, ceil_threshold=_EXACT_SECONDS)
+            self._timeouts[connect, pool] = known
         return known
 
 
@@ -164,10 +239,11 @@ _HTTP_1_1 = {"http_version": b"HTTP/1.1"}
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    if (response.content_length or 0) > MAX_RESPONSE_BYTES:
-        response.close()
-        raise httpx.RemoteProtocolError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
-    if response.content_length is not None:
+    announced = response.content_length
+    if announced is not None:
+        if announced > MAX_RESPONSE_BYTES:
+            response.close()
+            raise httpx.RemoteProtocolError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
         # More than it announced cannot come, so there is nothing to count.
         return await response.read()
     chunks: list[bytes] = []

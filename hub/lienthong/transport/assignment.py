@@ -66,6 +66,10 @@ class Assignment:
         """Whether the process was silent for so long that another worker may own the partition."""
         return self._membership is not None and self._membership.is_suspect
 
+    def is_sure(self) -> bool:
+        """Return whether the partition is ours without any doubt."""
+        return not self.is_over and (self._membership is None or not self._membership.is_suspect)
+
     def is_window_over(self, records: int) -> bool:
         """Return whether one record keeps more settled ones than this from being committed.
 

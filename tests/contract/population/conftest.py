@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -76,7 +75,7 @@ class Database:
             "unit_code": "H57.01",
         }
         query = PersonIdentityQuery.model_validate({**asked, **changes}, strict=False)
-        attempt = replace(CONTEXT, **{"attempt_id": f"{next(ATTEMPTS):032x}", **(context or {})})
+        attempt = CONTEXT._replace(**{"attempt_id": f"{next(ATTEMPTS):032x}", **(context or {})})
         return await self.connector.lookup(query, attempt)
 
 

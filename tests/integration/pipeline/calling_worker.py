@@ -49,7 +49,7 @@ class CallTarget:
             await asyncio.sleep(self._seconds)
             self._write("end", event_id)
 
-        await item.attempts.interruption.around(call)(event.id)
+        await item.attempts.interruption.call(call, event.id)
         return Handled(Outcome.delivered("done"), state=state.with_delivery(item.record.offset + 1, ""))
 
     async def approve(self, item, state):

@@ -50,7 +50,7 @@ class _Target:
             await self.blocked[item.key].wait()
         elif self.seconds:
             # A call under way is never given up, a wait is: this is a call.
-            await item.attempts.interruption.around(asyncio.sleep)(self.seconds)
+            await item.attempts.interruption.call(asyncio.sleep, self.seconds)
         return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), ""))
 
     async def approve(self, item, state):

@@ -27,13 +27,18 @@ def breaker(clock):
     return CircuitBreaker(CircuitPolicy.model_validate(policy), clock)
 
 
+async def _through(breaker, function):
+    with breaker.judging(breaker.admit_at_once() or await breaker.admit()):
+        return await function()
+
+
 def _call(breaker, error=None):
     async def function():
         if error is not None:
             raise error
         return "done"
 
-    return asyncio.ensure_future(breaker.call(function))
+    return asyncio.ensure_future(_through(breaker, function))
 
 
 async def _fail(breaker, clock, error, times=1):
@@ -87,7 +92,7 @@ async def test_an_open_circuit_lets_lanes_wait_and_one_probe(breaker, clock):
         calls.append(clock.monotonic())
         await release.wait()
 
-    lanes = [asyncio.ensure_future(breaker.call(function)) for _ in range(50)]
+    lanes = [asyncio.ensure_future(_through(breaker, function)) for _ in range(50)]
     await clock.step(0.9)
     assert (calls, breaker.state, breaker.waiting) == ([], OPEN, 50)
 
@@ -117,7 +122,7 @@ async def _rounds(breaker, clock, lanes):
         under_way += 1
         await clock.sleep(1)
 
-    tasks = [asyncio.ensure_future(breaker.call(function)) for _ in range(lanes)]
+    tasks = [asyncio.ensure_future(_through(breaker, function)) for _ in range(lanes)]
     await clock.step()
     rounds = []
     while not all(task.done() for task in tasks):
@@ -138,7 +143,7 @@ async def test_the_first_calls_of_all_can_be_let_in_slowly(clock):
         await clock.sleep(0.1)
         raise TargetConfigurationError("http_401")
 
-    lanes = [asyncio.ensure_future(breaker.call(function)) for _ in range(50)]
+    lanes = [asyncio.ensure_future(_through(breaker, function)) for _ in range(50)]
     await clock.step()
     await clock.step(0.1)
 
@@ -213,7 +218,7 @@ async def test_who_cuts_us_off_is_not_called_again(breaker, clock):
         """Write a call down."""
         calls.append(clock.monotonic())
 
-    lanes = [asyncio.ensure_future(breaker.call(function)) for _ in range(3)]
+    lanes = [asyncio.ensure_future(_through(breaker, function)) for _ in range(3)]
     for _ in range(5):
         await clock.step(86_400)
 
@@ -321,7 +326,7 @@ async def test_a_probe_without_result_is_followed_by_another(breaker, clock):
         """Call a target that hangs."""
         await gate.wait()
 
-    probe = asyncio.ensure_future(breaker.call(function))
+    probe = asyncio.ensure_future(_through(breaker, function))
     other = _call(breaker)
     await clock.step()
     await clock.step(1)

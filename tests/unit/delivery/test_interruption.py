@@ -33,7 +33,7 @@ class _Work:
         self.at = "before"
         await self.before.wait()
         try:
-            return await self.interruption.around(self._call)(None)
+            return await self.interruption.call(self._call, None)
         except TargetUnavailableError:
             self.at = "backoff"
             await self.after.wait()
@@ -45,7 +45,8 @@ class _Work:
 
     async def run(self) -> str:
         """Do it all, as one handler of a lane does."""
-        return await self.interruption.run(self._all())
+        with self.interruption:
+            return await self._all()
 
 
 async def test_a_wait_before_the_call_is_given_up() -> None:

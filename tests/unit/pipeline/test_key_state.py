@@ -26,6 +26,7 @@ STATES = st.builds(
     st.lists(MARKS, max_size=64).map(tuple),
     st.none() | FAILING,
     st.none() | st.just({"later": [1]}),
+    st.just(""),
 )
 
 

@@ -239,3 +239,55 @@ async def test_waiting_for_a_turn_is_no_part_of_the_time_limit():
         answer = await call(client, "POST", "/echo", clock=SystemClock(), content=b"<a/>")
 
     assert answer.status_code == 200
+
+
+_PUBLIC = [name for name in dir(httpx.Response) if not name.startswith("_") and name not in {"elapsed", "stream"}]
+
+
+async def test_an_answer_says_what_an_answer_of_the_library_says():
+    """The short way of building answers leaves nothing out that a connector may ask for."""
+    async with running(target()) as url, ClientFactory().create(base_url=url, timeout_seconds=5) as client:
+        request = client.build_request("POST", "/echo", content="<tên/>".encode())
+        answer = await client.send(request)
+    usual = httpx.Response(
+        200,
+        headers=answer.headers.raw,
+        content="<tên/>".encode(),
+        request=request,
+        extensions={"http_version": b"HTTP/1.1"},
+    )
+    await usual.aclose()
+    assert vars(usual).keys() - {"headers", "_decoder"} <= vars(answer).keys()
+    for name in _PUBLIC:
+        ours = getattr(answer, name)
+        if name != "num_bytes_downloaded" and not callable(ours):
+            assert ours == getattr(usual, name), name
+    assert await answer.aread() == usual.read()
+    assert [part async for part in answer.aiter_bytes()] == ["<tên/>".encode()]
+
+
+async def test_headers_of_one_call_are_its_own():
+    """A signature that is set on one call is sent with it and with no other, and a client may change its headers."""
+    seen = []
+
+    async def note(request):
+        seen.append((request.headers.get("X-Signature"), request.headers.get("X-Client"), request.headers["Host"]))
+        return web.Response()
+
+    def sign(request):
+        request.headers["X-Signature"] = "s"
+
+    application = create_application("target", Behaviour(), Ledger(), [web.post("/note", note)])
+    async with running(application) as url, ClientFactory().create(base_url=url, timeout_seconds=5) as client:
+        await client.send(client.build_request("POST", "note", content=b"1"))
+        signed = client.build_request("POST", "note", content=b"2")
+        sign(signed)
+        await client.send(signed)
+        client.headers["X-Client"] = "c"
+        await client.send(client.build_request("POST", "note", content=b"3"))
+        client.headers["X-Client"] = "d"
+        await client.send(client.build_request("POST", "note", content=b"4"))
+        del client.headers["X-Client"]
+        await client.send(client.build_request("POST", "note", content=b""))
+    assert [row[:2] for row in seen] == [(None, None), ("s", None), (None, "c"), (None, "d"), (None, None)]
+    assert len({row[2] for row in seen}) == 1

@@ -82,7 +82,7 @@ class _Step:
             return Handled(Outcome(OutcomeKind.DUPLICATE, "same_id", attempts=0))
         if event.id in self.waits:
             await self.waits[event.id].wait()
-        answer = await item.attempts.interruption.around(self._call)(event.id)
+        answer = await item.attempts.interruption.call(self._call, event.id)
         if isinstance(answer, Exception):
             raise answer
         return Handled(Outcome.delivered("done"), state=state.with_delivery(len(self.calls), "").with_record(mark))

@@ -65,8 +65,8 @@ class TestTurns:
         turns = Turns(None, clock)
         interruption = Interruption(is_ours)
         attempts = Attempts(interruption=interruption)
-        with pytest.raises(Interrupted):
-            await interruption.run(make_target(None).call(CONTEXT, function, attempts))
+        with pytest.raises(Interrupted), interruption:
+            await make_target(None).call(CONTEXT, function, attempts)
         assert made == [1]
 
     async def test_back_fill_waits_with_its_own_priority(self, make_target, clock):
@@ -128,8 +128,8 @@ class TestTurns:
 
         async def work(interruption):
             """Do it as an engine does."""
-            with attempting(Attempt(interruption=interruption)):
-                return await interruption.run(interruption.around(function)(CONTEXT))
+            with attempting(Attempt(interruption=interruption)), interruption:
+                return await interruption.call(function, CONTEXT)
 
         first = Interruption()
         waiting = asyncio.ensure_future(work(first))
@@ -164,8 +164,8 @@ class TestTurns:
             logins.append(asyncio.create_task(turns.wait()))
             await logins[0]
 
-        with attempting(Attempt(Priority.BULK, interruption)):
-            await interruption.run(interruption.around(function)(CONTEXT))
+        with attempting(Attempt(Priority.BULK, interruption)), interruption:
+            await interruption.call(function, CONTEXT)
 
         assert door.seen == [Priority.LIVE]
         assert logins[0].exception() is None
