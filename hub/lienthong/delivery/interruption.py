@@ -53,6 +53,11 @@ class Interruption:
         """Whether the current task does the work, rather than one that several records wait for, such as a login."""
         return self._task is not None and self._task is asyncio.current_task()
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether the record is this worker's without any doubt, so that nobody need be asked."""
+        return self._is_sure is not None and self._is_sure()
+
     @asynccontextmanager
     async def released(self) -> AsyncIterator[None]:
         """Let the work be given up inside the block although a call was begun, because nothing was sent yet."""
@@ -72,9 +77,7 @@ class Interruption:
         Raises:
             Interrupted: If it is not.
         """
-        if self._is_sure is not None and self._is_sure():
-            return
-        if self._is_ours is not None and not await self._is_ours():
+        if not self.is_certain and self._is_ours is not None and not await self._is_ours():
             raise Interrupted
 
     def __enter__(self) -> None:
@@ -104,7 +107,7 @@ class Interruption:
         Raises:
             Interrupted: If the record went to another worker; then the call was not made.
         """
-        if self._is_sure is None or not self._is_sure():
+        if not self.is_certain:
             await self.check()
         self._is_held = True
         try:

@@ -24,7 +24,9 @@ class _Lane(deque[_Entry[T]]):
 
     def __init__(self, entries: Iterable[_Entry[T]] = ()) -> None:
         super().__init__(entries)
-        self.live = sum(entry[2] for entry in self)
+        self.live = 0
+        for entry in self:
+            self.live += entry[2]
 
     def add(self, entry: _Entry[T]) -> None:
         self.append(entry)

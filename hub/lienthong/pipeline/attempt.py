@@ -86,8 +86,9 @@ class Turns:
         attempt = _current.get() or Attempt()
         if self._gate is not None:
             await self._enter(self._gate, attempt)
-        if attempt.interruption is not None and attempt.interruption.is_here:
-            await attempt.interruption.check()
+        interruption = attempt.interruption
+        if interruption is not None and not interruption.is_certain and interruption.is_here:
+            await interruption.check()
 
     async def _enter(self, gate: Gate, attempt: Attempt) -> None:
         interruption = attempt.interruption

@@ -33,18 +33,15 @@ class Client(httpx.AsyncClient):
             url: Absolute, or relative to the base URL.
             **options: As for :meth:`httpx.AsyncClient.build_request`.
         """
-        if options.keys() - {"content"} or not isinstance(url, str) or self.params:
+        content = options.get("content")
+        if len(options) != 1 or not isinstance(content, bytes) or not isinstance(url, str) or self.params:
             return super().build_request(method, url, **options)
         target = self._targets.get(url)
         if target is None:
             target = Target(self._merge_url(url))
             if len(self._targets) < _MAX_TARGETS:
                 self._targets[url] = target
-        content = options.get("content")
-        extensions = {"timeout": self.timeout.as_dict()}
-        if isinstance(content, bytes):
-            return Call(method, target, self._common_headers(), content, extensions)
-        return httpx.Request(method, target.url, headers=self.headers, content=content, extensions=extensions)
+        return Call(method, target, self._common_headers(), content, {"timeout": self.timeout.as_dict()})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -61,12 +58,8 @@ class Client(httpx.AsyncClient):
         Returns:
             The answer, read.
         """
-        needs_flow = (
-            self.auth is not None
-            or options.get("stream", False)
-            or not isinstance(options.get("auth", httpx.USE_CLIENT_DEFAULT), type(httpx.USE_CLIENT_DEFAULT))
-        )
-        if needs_flow or self.is_closed:
+        # Whatever is asked for besides, such as a stream, needs the long way.
+        if options or self.auth is not None or self.is_closed:
             return await super().send(request, **options)
         return await self._transport.handle_async_request(request)
 
