@@ -83,9 +83,9 @@ def build_engine(
         catalogue = TopicCatalogue.installed(pipeline.names, settings.environment)
         codec = record_codec(settings, catalogue, pipeline.definition.sources[0], clock)
         registry = SchemaRegistry.installed()
-        replay = PureReplay(pipeline, settings.kafka, pure.process, producer, clock, metrics, registry, codec)
-        pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
         guard = _pure_guard(settings, pipeline, catalogue, pure, producer, clock, metrics)
+        replay = PureReplay(pipeline, settings.kafka, guard.replay, producer, clock, metrics, registry, codec)
+        pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
         return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace, guard)
     return _remote(settings, pipeline, catalogue, producer, clock, metrics)
 

@@ -159,13 +159,13 @@ class PureEngine:
         tasks = [task for task, assignment in self._open.items() if id(assignment) in leaving]
         if tasks and not lost:
             await asyncio.wait(tasks)
+        if self._replay is not None:
+            await self._replay.on_revoked(assignments, lost=lost)
         if self._guard is not None:
             places = [assignment.place for assignment in assignments]
             if not lost:
                 await self._guard.close(places)
             self._guard.forget(places)
-        if self._replay is not None:
-            await self._replay.on_revoked(assignments, lost=lost)
 
     async def on_window_full(self, assignment: Assignment, offset: int) -> None:
         """Do nothing: slices settle in order, so nothing can pile up above one record.

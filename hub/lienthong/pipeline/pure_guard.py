@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from lienthong.clock import Clock
 from lienthong.config.models import KafkaSettings
@@ -14,7 +15,7 @@ from lienthong.outcome import OutcomeKind
 from lienthong.pipeline.crash_guard import CrashGuard, condemned_error
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.key_state import KeyStates
-from lienthong.pipeline.messages import to_record
+from lienthong.pipeline.messages import ReplayedMessage, to_record
 from lienthong.pipeline.work import Work
 from lienthong.receipt import Receipt
 from lienthong.record import Place, Record
@@ -56,6 +57,8 @@ class PureGuard:
         self._clock = clock
         self._max_dead_letter_bytes = max_dead_letter_bytes
         self._dead_letters = pipeline.names.of_pipeline("deadletters", pipeline.name)
+        # A journal names one record that is at work; another one beside it would be blamed for its death.
+        self._alone = asyncio.Lock()
 
     async def on_assigned(self, assignments: Sequence[Assignment]) -> None:
         """Learn how the last owners of new partitions ended.
@@ -89,6 +92,29 @@ class PureGuard:
             await self._one_by_one(item)
             raise
 
+    async def replay(self, assignment: Assignment, record: Record, prepare: Callable[[Record], Record]) -> Work:
+        """Return what becomes of a record that an operator puts back.
+
+        Args:
+            assignment: Its partition.
+            record: At its place in the source topic.
+            prepare: Turns it into one of the newest version of its type.
+
+        Raises:
+            Exception: What nobody knows; a crash marker is written before.
+
+        Delivery:
+            It is written down before it is begun, because its command would end every next worker too: the third time
+            it becomes a dead letter again.
+        """
+        total = Work()
+
+        def work() -> Work:
+            return self._process(Slice(assignment, record.offset, [ReplayedMessage(prepare(record))]))
+
+        await self._one(record, work, total, is_noted=True)
+        return total
+
     async def close(self, places: Iterable[Place] | None = None) -> None:
         """Write down that this owner ends well.
 
@@ -112,24 +138,29 @@ class PureGuard:
         total = Work(timestamps_ms=(item.messages[0].timestamp()[1], item.messages[-1].timestamp()[1]))
         for message in item.messages:
             record = to_record(message)
-            if self._guard.is_condemned(record):
-                self._set_aside(record, total)
-                continue
-            is_careful = self._guard.is_careful
-            if is_careful:
-                await self._guard.before(record)
-            try:
-                work = self._process(Slice(item.assignment, record.offset, [message]))
-            except LienthongError:
-                raise
-            except Exception:
-                await self._guard.crashed(record)
-                raise
-            if is_careful:
-                await self._guard.after(record)
-            self._guard.ended(record)
-            _add(total, work)
+            alone = Slice(item.assignment, record.offset, [message])
+            await self._one(record, partial(self._process, alone), total, is_noted=self._guard.is_careful)
         return total
+
+    async def _one(self, record: Record, work: Callable[[], Work], total: Work, *, is_noted: bool) -> None:
+        if self._guard.is_condemned(record):
+            self._set_aside(record, total)
+            return
+        try:
+            if is_noted:
+                async with self._alone:
+                    await self._guard.before(record)
+                    made = work()
+                    await self._guard.after(record)
+            else:
+                made = work()
+        except LienthongError:
+            raise
+        except Exception:
+            await self._guard.crashed(record)
+            raise
+        self._guard.ended(record)
+        _add(total, made)
 
     def _set_aside(self, record: Record, total: Work) -> None:
         error = condemned_error()

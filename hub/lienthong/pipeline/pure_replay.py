@@ -6,7 +6,7 @@ forwarded since. How far the commands of a source partition were carried out is 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
@@ -26,15 +26,15 @@ from lienthong.observability.metrics import Metrics
 from lienthong.outcome import OutcomeKind
 from lienthong.pipeline.definitions import Pipeline
 from lienthong.pipeline.key_state import RESERVED_PREFIX, KeyState, decode, encode
-from lienthong.pipeline.messages import ReplayedMessage
 from lienthong.pipeline.work import Work
 from lienthong.receipt import Receipt, ReceiptBatch, encode_all
 from lienthong.record import Outgoing, Place, Record
 from lienthong.registry.schemas import SchemaRegistry
-from lienthong.transport.assignment import Assignment, Slice
+from lienthong.transport.assignment import Assignment
 
 log = structlog.get_logger(__name__)
 
+Replay = Callable[[Assignment, Record, Callable[[Record], Record]], Awaitable[Work]]
 _POLL_SECONDS = 0.2
 #: How long a partition that leaves waits for commands that are being carried out; the rest is the next owner's.
 _LEAVE_SECONDS = 0.3
@@ -48,7 +48,7 @@ class PureReplay:
     Args:
         pipeline: Which pipeline.
         settings: How to reach the broker.
-        process: What the step does with a slice.
+        replay: What the step does with one record, made ready by the last argument.
         producer: Writes records, receipts and progress.
         clock: Where to read the time.
         metrics: What operators see.
@@ -64,7 +64,7 @@ class PureReplay:
         self,
         pipeline: Pipeline,
         settings: KafkaSettings,
-        process: Callable[[Slice], Work],
+        replay: Replay,
         producer: AcknowledgedProducer,
         clock: Clock,
         metrics: Metrics,
@@ -75,7 +75,7 @@ class PureReplay:
         self._registry = registry
         self._codec = codec
         self._configuration = client_configuration(settings, f"{pipeline.group}-replay")
-        self._process = process
+        self._replay = replay
         self._producer = producer
         self._clock = clock
         self._metrics = metrics
@@ -161,7 +161,7 @@ class PureReplay:
             place = Place(command.topic, command.partition)
             if place not in reached or self._next.get(place, 0) > record.offset:
                 continue
-            work = self._work_of(command, self._owned[place])
+            work = await self._work_of(command, self._owned[place])
             outgoing += work.outgoing
             receipts[place] += work.receipts
             for kind, number in work.counts.items():
@@ -189,7 +189,7 @@ class PureReplay:
             if place.partition == record.partition and not assignment.is_leaving
         ]
 
-    def _work_of(self, command: Command, assignment: Assignment) -> Work:
+    async def _work_of(self, command: Command, assignment: Assignment) -> Work:
         record = Record(
             command.topic,
             command.partition,
@@ -200,7 +200,7 @@ class PureReplay:
             command.headers,
         )
         if command.action is Action.REPLAY:
-            return self._process(Slice(assignment, command.offset, [ReplayedMessage(self._newest(record))]))
+            return await self._replay(assignment, record, self._newest)
         work = Work()
         if command.action is Action.DISCARD:
             source, event_id = identity(record)

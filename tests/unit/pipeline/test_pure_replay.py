@@ -9,9 +9,11 @@ from lienthong.config.models import KafkaSettings
 from lienthong.delivery.command import Action, Command, to_command
 from lienthong.errors import BrokerUnavailableError, DeadLetterWriteError, RecordTooLargeError
 from lienthong.pipeline.forward import Forward
+from lienthong.pipeline.messages import ReplayedMessage
 from lienthong.pipeline.pure import PureEngine
 from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.record import Place, Record
+from lienthong.transport.assignment import Slice
 
 SOURCE = "hue.inbound.dossier.one-stop"
 OTHER = "hue.inbound.dossier.bulk"
@@ -22,9 +24,16 @@ def replay(make_pipeline, producer, clock, metrics, monkeypatch):
     """Give the replay of a pipeline that hands records on, with nothing carried out yet."""
     pipeline = make_pipeline(forward={"topic": "records.dossier"})
     step = Forward(pipeline, "hue.records.dossier")
-    made = PureReplay(pipeline, KafkaSettings(), step.process, producer, clock, metrics)
+    made = PureReplay(pipeline, KafkaSettings(), _at_once(step.process), producer, clock, metrics)
     monkeypatch.setattr(made, "_read_progress", lambda _numbers: {})
     return made
+
+
+def _at_once(process):
+    async def replay(assignment, record, prepare):
+        return process(Slice(assignment, record.offset, [ReplayedMessage(prepare(record))]))
+
+    return replay
 
 
 def _command(at, action, offset, make_headers, topic=SOURCE):
