@@ -12,8 +12,9 @@ from lienthong.errors import ConfigurationError, ScopeError, TargetConfiguration
 from lienthong.outcome import Answer
 from lienthong_connectors.population.config import OfficerAccount, PopulationAgreement, PopulationConfig
 from lienthong_connectors.population.matching import judge
-from lienthong_connectors.population.payload import LOOKUP, Asker, build_lookup, parse_lookup
-from lienthong_connectors.population.transport import DirectTransport, Transport
+from lienthong_connectors.population.payload import Asker, build_lookup, parse_lookup
+from lienthong_connectors.population.platforms import transport_for
+from lienthong_connectors.population.transport import Transport
 from lienthong_schemas.identity import PersonIdentityQuery
 
 
@@ -36,7 +37,7 @@ class PopulationLookup(Lookup[PopulationConfig]):
             client_certificate_file=config.client_certificate_file,
             client_key_file=config.client_key_file,
         )
-        self._transport = DirectTransport(self._client, config, self.context.clock)
+        self._transport = transport_for(self._client, config, self.context.clock)
 
     async def close(self) -> None:
         """Close the client; called twice it does nothing the second time."""
@@ -77,7 +78,7 @@ class PopulationLookup(Lookup[PopulationConfig]):
             officer_code=officer.officer_code.get_secret_value(),
             account=officer.account.get_secret_value(),
         )
-        body = await self._transport.call(LOOKUP, build_lookup(query, asker))
+        body = await self._transport.call(build_lookup(query, asker), officer, context.key)
         citizens = parse_lookup(body, procedure=query.procedure_code, actor=context.actor)
         return judge(query, citizens, context.attempt_id)
 

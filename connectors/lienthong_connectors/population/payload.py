@@ -66,8 +66,36 @@ class Asker:
         return f"{type(self).__name__}(request_id={self.request_id!r})"
 
 
-def build_lookup(query: PersonIdentityQuery, asker: Asker) -> bytes:
-    """Return the envelope of a question about one citizen.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, for whatever carries it.
+
+    Attributes:
+        operation: Name of the operation.
+        request_id: ``MaYeuCau``, new for every attempt.
+        fields: Names and values in the database's order, without the date of birth.
+        born: ``Nam`` or ``NgayThangNam``, and its digits.
+    """
+
+    operation: str
+    request_id: str
+    fields: tuple[tuple[str, str], ...]
+    born: tuple[str, str]
+
+    def __repr__(self) -> str:
+        """Show no field: most of them are about a person."""
+        return f"{type(self).__name__}(operation={self.operation!r}, request_id={self.request_id!r})"
+
+    def envelope(self) -> bytes:
+        """Return the question as a SOAP envelope."""
+        lines = "".join(f"<dan:{name}>{escape(text)}</dan:{name}>" for name, text in self.fields)
+        precision, digits = self.born
+        birth = f"<dan:NgayThangNamSinh><dan:{precision}>{digits}</dan:{precision}></dan:NgayThangNamSinh>"
+        return _ENVELOPE.format(body=f"<dan:{self.operation}>{lines}{birth}</dan:{self.operation}>").encode()
+
+
+def build_lookup(query: PersonIdentityQuery, asker: Asker) -> Question:
+    """Return a question about one citizen.
 
     Args:
         query: Whom it is about.
@@ -91,10 +119,20 @@ def build_lookup(query: PersonIdentityQuery, asker: Asker) -> bytes:
         (identifier, value),
         ("HoVaTen", name_key(query.full_name)),
     )
-    lines = "".join(f"<dan:{name}>{escape(text)}</dan:{name}>" for name, text in fields)
-    precision = "Nam" if len(born) == 4 else "NgayThangNam"
-    birth = f"<dan:NgayThangNamSinh><dan:{precision}>{born}</dan:{precision}></dan:NgayThangNamSinh>"
-    return _ENVELOPE.format(body=f"<dan:{LOOKUP}>{lines}{birth}</dan:{LOOKUP}>").encode()
+    return Question(LOOKUP, asker.request_id, fields, ("Nam" if len(born) == 4 else "NgayThangNam", born))
+
+
+def refusal(code: str) -> bytes:
+    """Return the envelope with which the database itself would refuse a question.
+
+    Args:
+        code: Such as ``004``, as a platform before the database hands it on without an envelope.
+    """
+    return (
+        '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body><soapenv:Fault>'
+        "<faultcode>soapenv:Server</faultcode>"
+        f"<detail><errorCode>{escape(code)}</errorCode></detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>"
+    ).encode()
 
 
 def choose_identifier(query: PersonIdentityQuery) -> tuple[str, str]:

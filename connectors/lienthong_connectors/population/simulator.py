@@ -21,6 +21,7 @@ from lienthong.clock import Clock
 from lienthong.connector import SimulatorSpec
 from lienthong.errors import ConfigurationError
 from lienthong.testing.simulator import STATE, Ledger, create_application, split_options
+from lienthong_connectors.population.config import Way
 from lienthong_connectors.population.payload import (
     CLOCK_REFUSED,
     LOOKUP,
@@ -29,6 +30,7 @@ from lienthong_connectors.population.payload import (
     REPEATED_REQUEST,
 )
 from lienthong_connectors.population.simulated_people import SimulatedPerson, index_people, load_people
+from lienthong_connectors.population.simulated_platforms import PLATFORMS, Platform, Refused, hand_out_token
 from lienthong_connectors.population.transport import authorization
 
 MAX_SKEW_SECONDS = 300
@@ -41,7 +43,7 @@ _COLLECTION = '<ns1:CongdanCollection xmlns:ns1="http://dancuquocgia.bca">'
 #: Longest value of each field that must be there.
 _REQUIRED = {"MaYeuCau": 40, "MaDVC": 20, "MaTichHop": 20, "MaCanBo": 20, "MaDonVi": 35, "HoVaTen": 100}
 _FIRST = ["MaYeuCau", "MaDVC", "MaTichHop", "MaCanBo"]
-_OPTIONS = frozenset({"people_file", "people", "secret", "user_name", "authentication_path", "verbatim"})
+_OPTIONS = frozenset({"people_file", "people", "secret", "user_name", "authentication_path", "verbatim", "transport"})
 _LISTS = frozenset({"denied_procedures", "denied_officers"})
 
 
@@ -58,6 +60,8 @@ class PopulationDatabase:
         denied_officers: ``MaCanBo`` values that are answered with 005.
         verbatim: Identifier → text that is answered as it stands, to show what a broken platform sends.
         request_ids: Every ``MaYeuCau`` that was answered.
+        platform: What stands before the database.
+        bus_fault: Type of the fault that a bus answers every call with; empty for none.
     """
 
     people: Mapping[str, list[SimulatedPerson]]
@@ -68,6 +72,8 @@ class PopulationDatabase:
     denied_officers: frozenset[str] = frozenset()
     verbatim: Mapping[str, str] = field(default_factory=dict, repr=False)
     request_ids: set[str] = field(default_factory=set, repr=False)
+    platform: Platform = PLATFORMS[Way.DIRECT]
+    bus_fault: str = ""
 
 
 DATABASE: web.AppKey[PopulationDatabase] = web.AppKey("population", PopulationDatabase)
@@ -87,7 +93,8 @@ def create(options: Mapping[str, Any], *, clock: Clock | None = None) -> web.App
     Args:
         options: ``people_file`` (JSON Lines) or ``people`` (a list of the same mappings), ``user_name``, ``secret``,
             ``authentication_path``, ``denied_procedures`` and ``denied_officers`` (lists, or text with commas),
-            ``verbatim``, and every switch of :class:`lienthong.testing.behaviour.Behaviour`.
+            ``verbatim``, ``transport`` (what stands before the database), and every switch of
+            :class:`lienthong.testing.behaviour.Behaviour`.
         clock: None for the machine's clock.
 
     Raises:
@@ -102,12 +109,22 @@ def create(options: Mapping[str, Any], *, clock: Clock | None = None) -> web.App
     index = load_people(Path(people_file)) if people_file else index_people(people)
     for name in _LISTS & set(own):
         own[name] = frozenset(_items(own[name]))
-    application = create_application("population", behaviour, Ledger(), [web.post("/{path:.*}", _answer)], clock=clock)
-    application[DATABASE] = PopulationDatabase(index, **own)
+    platform = _platform(own.pop("transport", Way.DIRECT))
+    routes = [web.post("/token", hand_out_token), web.post("/{path:.*}", _answer)]
+    application = create_application("population", behaviour, Ledger(), routes, clock=clock)
+    application[DATABASE] = PopulationDatabase(index, platform=platform, **own)
     return application
 
 
 SIMULATOR = SimulatorSpec("population", "Cơ sở dữ liệu quốc gia về dân cư", create)
+
+
+def _platform(name: str) -> Platform:
+    try:
+        return PLATFORMS[Way(name)]
+    except ValueError:
+        known = ", ".join(way.value for way in Way)
+        raise ConfigurationError(f"unknown transport of the population simulator; it is one of {known}") from None
 
 
 def _items(value: str | Iterable[str]) -> Iterable[str]:
@@ -118,14 +135,19 @@ async def _answer(request: web.Request) -> web.Response:
     state, database = request.app[STATE], request.app[DATABASE]
     operation, request_id = "unknown", ""
     try:
-        body = await request.read()
-        _check_digest(request, database, now=state.clock.now().timestamp(), is_strict=state.behaviour.strict)
+        _check_bus(database)
+        body = await database.platform.read(request)
+        if database.platform.has_digest:
+            _check_digest(request, database, now=state.clock.now().timestamp(), is_strict=state.behaviour.strict)
         operation, fields = _read(body, is_strict=state.behaviour.strict)
         request_id = fields.get("MaYeuCau", "")
         _check_rights(database, fields, is_strict=state.behaviour.strict)
     except _Refusal as refusal:
         state.ledger.record_call(operation, request_id, "", refusal.status)
-        return _xml(_fault(refusal), refusal.status)
+        return database.platform.answer(request, _fault(refusal), refusal.status, refusal.code)
+    except Refused as refused:
+        state.ledger.record_call(operation, request_id, "", refused.status)
+        return _refused(refused)
     identifier = fields.get("SoDinhDanh") or fields.get("SoCMND") or ""
     found = database.people.get(identifier, [])
     database.request_ids.add(request_id)
@@ -138,9 +160,13 @@ async def _answer(request: web.Request) -> web.Response:
         "unit": fields["MaDonVi"],
     }
     state.ledger.record_effect(operation, request_id, detail)
-    if identifier in database.verbatim:
-        return _xml(database.verbatim[identifier])
-    return _xml(f"{_OPEN}{_COLLECTION}{''.join(item.element for item in found)}</ns1:CongdanCollection>{_CLOSE}")
+    text = f"{_OPEN}{_COLLECTION}{''.join(item.element for item in found)}</ns1:CongdanCollection>{_CLOSE}"
+    return database.platform.answer(request, database.verbatim.get(identifier, text), 200, "")
+
+
+def _check_bus(database: PopulationDatabase) -> None:
+    if database.bus_fault:
+        raise Refused(400 if database.bus_fault.startswith("Client.") else 500, database.bus_fault)
 
 
 def _check_digest(request: web.Request, database: PopulationDatabase, *, now: float, is_strict: bool) -> None:
@@ -206,8 +232,11 @@ def _fault(refusal: _Refusal) -> str:
     )
 
 
-def _xml(text: str, status: int = 200) -> web.Response:
-    return web.Response(body=text.encode(), status=status, content_type="text/xml", charset="utf-8")
+def _refused(refused: Refused) -> web.Response:
+    if not refused.bus_fault:
+        return web.Response(status=refused.status)
+    body = {"type": refused.bus_fault, "message": "fault of the bus", "detail": ""}
+    return web.json_response(body, status=refused.status, headers={"X-Road-Error": refused.bus_fault})
 
 
 def _name(element: Element) -> str:

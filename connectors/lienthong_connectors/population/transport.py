@@ -1,21 +1,25 @@
-"""What carries envelopes to the database; the payload is the same over each.
+"""What carries questions to the database; what is asked and answered is the same over each.
 
-Only ``direct`` exists: the database's own endpoint, with its digest. Wrappers of provincial platforms and the security
-servers of the national bus are further classes with the same protocol.
+Here are the database's own endpoint and the security servers of the national bus, which hand the same request on; the
+platforms of provinces are in :mod:`lienthong_connectors.population.platforms`.
 """
 
+import binascii
 import re
-from base64 import b64encode
-from hashlib import sha256
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from hashlib import sha256, sha512
 from typing import Protocol
+from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 
 from lienthong.clock import Clock
-from lienthong.errors import LienthongError, TargetConfigurationError, TargetUnavailableError
+from lienthong.errors import ConfigurationError, LienthongError, TargetConfigurationError, TargetUnavailableError
 from lienthong.rest import SIGN, RotatingSecret, call, table
-from lienthong_connectors.population.config import PopulationConfig
-from lienthong_connectors.population.payload import holds_fault, holds_scope_refusal
+from lienthong_connectors.population.config import OfficerAccount, PopulationConfig
+from lienthong_connectors.population.payload import Question, holds_fault, holds_scope_refusal
 
 #: Faults of the bus that only its operator or our configuration can mend (X-Road message protocol for REST).
 _CONFIGURATION_FAULTS = ("AccessDenied", "UnknownMember", "UnknownService", "SslAuthenticationFailed")
@@ -25,14 +29,15 @@ _FAULT = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)*")
 
 
 class Transport(Protocol):
-    """Carries one envelope there and one back."""
+    """Carries one question there and one envelope back."""
 
-    async def call(self, operation: str, body: bytes) -> bytes:
-        """Send one envelope, once.
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
+        """Send one question, once.
 
         Args:
-            operation: Name of the operation.
-            body: The envelope.
+            question: What is asked.
+            officer: Who asks.
+            case: Code of the dossier.
 
         Returns:
             The envelope of the answer, which may hold a refusal of the database.
@@ -71,12 +76,13 @@ class DirectTransport:
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
-    async def call(self, operation: str, body: bytes) -> bytes:
-        """Send one envelope, once.
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
+        """Send one question, once.
 
         Args:
-            operation: Name of the operation; the endpoint reads it from the envelope.
-            body: The envelope.
+            question: What is asked; the endpoint reads the operation from the envelope.
+            officer: Who asks; the envelope names them.
+            case: Code of the dossier.
 
         Returns:
             The envelope of the answer, which may hold a refusal of the database.
@@ -85,10 +91,16 @@ class DirectTransport:
             RetriableError: It could not be carried now.
             TargetConfigurationError: It can never be carried as configured.
         """
-        del operation
-        return await self._secret.use(lambda secret: self._send(body, secret), _is_refused_secret)
+        del officer
+        body, headers = question.envelope(), self._fixed | self._headers(question, case)
+        return await self._secret.use(lambda secret: self._send(body, headers, secret), _is_refused_secret)
 
-    async def _send(self, body: bytes, secret: str) -> bytes:
+    def _headers(self, question: Question, case: str) -> dict[str, str]:
+        """Return what only this call carries; nothing on the direct way."""
+        del question, case
+        return {}
+
+    async def _send(self, body: bytes, headers: Mapping[str, str], secret: str) -> bytes:
         def sign(request: httpx.Request) -> None:
             factor = 1000 if self._config.timestamp_unit == "milliseconds" else 1
             timestamp = str(int(self._clock.now().timestamp() * factor))
@@ -103,13 +115,60 @@ class DirectTransport:
             clock=self._clock,
             expected="xml",
             statuses=self._statuses,
-            is_answer=_is_answer,
+            is_answer=is_answer,
             content=body,
-            headers=self._fixed,
+            headers=headers,
             # The database refuses old timestamps, and a request may wait long for its turn.
             extensions={SIGN: sign},
         )
+        self._check(response, headers)
         return response.content
+
+    def _check(self, response: httpx.Response, headers: Mapping[str, str]) -> None:
+        """Refuse an answer that what carried it marks as another's; nothing on the direct way."""
+
+
+class XRoadTransport(DirectTransport):
+    """Posts to a security server of the bus, which hands the same request on to the database.
+
+    Args:
+        client: Its base URL is the security server.
+        config: With the section ``x_road``.
+        clock: Signs every attempt with its own time.
+
+    Source:
+        ``national-specs.md`` 1.4.2. Which members there are in Viet Nam is ASSUMED.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
+        super().__init__(client, config, clock)
+        if config.x_road is None:
+            raise ConfigurationError("the transport x-road needs the section x_road")
+        service = "/".join(quote(part, safe="") for part in config.x_road.service.split("/"))
+        self._url = httpx.URL(f"{config.base_url.rstrip('/')}/r1/{service}")
+        self._fixed["X-Road-Client"] = config.x_road.client
+
+    def _headers(self, question: Question, case: str) -> dict[str, str]:
+        return {"X-Road-Id": str(UUID(hex=question.request_id)), "X-Road-Issue": quote(case, safe="")}
+
+    def _check(self, response: httpx.Response, headers: Mapping[str, str]) -> None:
+        found = response.headers.get("x-road-id", "")
+        if found and found.lower() != headers["X-Road-Id"]:
+            raise TargetUnavailableError(
+                "the bus returned the answer to another question, which was not read; report it to its operator",
+                reason="x_road_other_id",
+            )
+        proof = response.headers.get("x-road-request-hash", "")
+        if proof and not _is_digest(proof):
+            raise TargetUnavailableError("the bus returned no SHA-512 as the hash of our request", reason="x_road_hash")
+
+
+def _is_digest(text: str) -> bool:
+    # What is hashed includes headers that only the security server knows, so only the form can be looked at.
+    try:
+        return len(b64decode(text, validate=True)) == sha512().digest_size
+    except binascii.Error:
+        return False
 
 
 def authorization(authentication_path: str, user_name: str, timestamp: str, secret: str) -> str:
@@ -132,7 +191,15 @@ def _is_refused_secret(error: TargetConfigurationError) -> bool:
     return error.reason == "http_401"
 
 
-def _is_answer(response: httpx.Response) -> bool:
+def is_answer(response: httpx.Response) -> bool:
+    """Return whether an answer says itself what is wrong, whatever its status.
+
+    Args:
+        response: What came back.
+
+    Raises:
+        LienthongError: If it is the bus that could not carry the call.
+    """
     fault = response.headers.get("x-road-error")
     if fault is not None:
         raise _bus_error(fault)

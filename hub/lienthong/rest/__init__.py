@@ -7,6 +7,7 @@ from lienthong.rest.on_status import OnStatus, OnStatusOfQuestions, StatusAction
 from lienthong.rest.resolution import (
     Resolution,
     check_content,
+    check_page,
     error_for_exception,
     error_for_response,
     retry_after_seconds,
@@ -26,6 +27,7 @@ __all__ = [
     "StatusRule",
     "call",
     "check_content",
+    "check_page",
     "error_for_exception",
     "error_for_response",
     "retry_after_seconds",

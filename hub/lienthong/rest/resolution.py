@@ -174,6 +174,22 @@ def check_content(response: httpx.Response, expected: Literal["xml", "json"]) ->
     raise TargetUnavailableError(f"the target answered with something else than {expected.upper()}", reason=reason)
 
 
+def check_page(body: bytes, expected: Literal["xml", "json"]) -> None:
+    """Refuse a page for people inside another answer, where no content type tells what it is.
+
+    Args:
+        body: What should be an answer.
+        expected: What it should be.
+
+    Raises:
+        TargetUnavailableError: With reason ``html_instead_of_<expected>``.
+    """
+    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML_STARTS):
+        raise TargetUnavailableError(
+            f"the target answered with something else than {expected.upper()}", reason=f"html_instead_of_{expected}"
+        )
+
+
 def retry_after_seconds(response: httpx.Response, clock: Clock) -> float | None:
     """Return the wait that the target asked for, at most a day; None when it asked for none or not legibly.
 

@@ -1,7 +1,9 @@
 """A simulated population database and the real connector in front of it."""
 
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from itertools import count
 
 import pytest
@@ -12,6 +14,14 @@ from lienthong.connector import CallContext, ConnectorContext
 from lienthong.rest import ClientFactory
 from lienthong.testing.simulator import STATE, running
 from lienthong_connectors.population import CONNECTOR
+from lienthong_connectors.population.simulated_platforms import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    OFFICER_KEY,
+    PARTNER,
+    X_ROAD_CLIENT,
+    X_ROAD_SERVICE,
+)
 from lienthong_connectors.population.simulator import create
 from lienthong_schemas.identity import PersonIdentityQuery
 
@@ -33,6 +43,8 @@ PEOPLE = [
         "gender": "female",
     },
 ]
+PERSONAL = ("000190000001", "Hòa", "HÒA", "TRANTHIHOA", "19900131", "1990-01-31", "000000000009", "s3cret", "k3y")
+KEYS = ("t0ken", "p4rtner", "acc3ss", "p4ss")
 ATTEMPTS = count(1)
 CONTEXT = CallContext(
     pipeline="verify-dossier",
@@ -59,6 +71,15 @@ class Database:
         """What the database saw."""
         return self.application[STATE].ledger
 
+    def leaks(self, error):
+        """Return what an error, the errors behind it and the connector show of persons and secrets."""
+        shown = f"{self.connector!r} {self.connector._transport!r} {self.connector.config!r}"
+        shown += "".join(traceback.format_exception_only(error))
+        while error is not None:
+            shown += f" {error!r} {error} {error.args}"
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return [value for value in (*PERSONAL, *KEYS) if value in shown]
+
     def behave(self, **changes):
         """Switch faults on or off."""
         state = self.application[STATE]
@@ -79,26 +100,56 @@ class Database:
         return await self.connector.lookup(query, attempt)
 
 
+_DIGEST = {"authentication_path": "/dc/tracuu", "user_name": "hub", "secret": "s3cret"}
+#: What each way needs besides; ``{url}`` is the simulator's.
+_WAYS = {
+    "direct": {"base_url": "{url}/dc/tracuu", "client_id": "VN/GOV/H57/HUB", **_DIGEST},
+    "x-road": {"base_url": "{url}", "x_road": {"client": X_ROAD_CLIENT, "service": X_ROAD_SERVICE}, **_DIGEST},
+    "lgsp-json-wrapper": {"base_url": "{url}/api/congdan"},
+    "lgspaccesstoken": {
+        "base_url": "{url}/dancu",
+        "token": {"url": "{url}/token", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+        "partner": {
+            "access_key": PARTNER["AccessKey"],
+            "secret_key": PARTNER["SecretKey"],
+            "application": PARTNER["AppName"],
+            "partner_code": PARTNER["PartnerCode"],
+            "customer_code": PARTNER["PartnerCodeCus"],
+        },
+    },
+    "ndop": {
+        "base_url": "{url}",
+        "token": {"url": "{url}/token", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+    },
+}
+_KEY = dict(zip(("key_name", "key_pass"), OFFICER_KEY.split(":"), strict=True))
+
+
+def _placed(settings, url):
+    """Return settings with the simulator's URL in its places."""
+    if isinstance(settings, dict):
+        return {name: _placed(value, url) for name, value in settings.items()}
+    return settings.replace("{url}", url) if isinstance(settings, str) else settings
+
+
 @asynccontextmanager
-async def _start(options=None, config=None, clock=None) -> AsyncIterator[Database]:
-    application = create({"people": PEOPLE, **(options or {})}, clock=clock)
+async def _start(way, options=None, config=None, clock=None) -> AsyncIterator[Database]:
+    application = create({"people": PEOPLE, "transport": way, **(options or {})}, clock=clock)
     async with running(application) as url:
         settings = {
-            "base_url": f"{url}/dc/tracuu",
-            "authentication_path": "/dc/tracuu",
-            "user_name": "hub",
-            "secret": "s3cret",
+            "transport": way,
+            **_WAYS[way],
             "api_key": "k3y",
-            "client_id": "VN/GOV/H57/HUB",
             "officers": {
-                "automatic": {"officer_code": "000000000009", "account": "hub.auto"},
-                "officer-1": {"officer_code": "000000000008"},
+                "automatic": {"officer_code": "000000000009", "account": "hub.auto", **_KEY},
+                "officer-1": {"officer_code": "000000000008", **_KEY},
             },
             "simulator": True,
             "timeout_seconds": 5.0,
+            **(config or {}),
         }
         context = ConnectorContext(http=ClientFactory(), clock=clock or SystemClock(), logger=structlog.get_logger())
-        connector = CONNECTOR.factory(CONNECTOR.config.model_validate({**settings, **(config or {})}), context)
+        connector = CONNECTOR.factory(CONNECTOR.config.model_validate(_placed(settings, url)), context)
         await connector.open()
         try:
             yield Database(connector, application)
@@ -107,7 +158,9 @@ async def _start(options=None, config=None, clock=None) -> AsyncIterator[Databas
             await connector.close()
 
 
-@pytest.fixture
-def start() -> Callable[..., AbstractAsyncContextManager[Database]]:
+@pytest.fixture(params=list(_WAYS))
+def start(request) -> Callable[..., AbstractAsyncContextManager[Database]]:
     """Return a function that starts a simulated database and the real connector, to be used in ``async with``."""
-    return _start
+    made = partial(_start, request.param)
+    made.way = request.param
+    return made

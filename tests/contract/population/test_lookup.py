@@ -1,7 +1,6 @@
 """The connector over real HTTP against its simulator."""
 
 import json
-import traceback
 from datetime import timedelta
 
 import pytest
@@ -26,7 +25,11 @@ from lienthong.testing.simulator import Behaviour
 from lienthong_connectors.population import CONNECTOR
 from lienthong_connectors.population.simulator import DATABASE, SIMULATOR, create
 
-PERSONAL = ("000190000001", "Hòa", "HÒA", "TRANTHIHOA", "19900131", "1990-01-31", "000000000009", "s3cret", "k3y")
+#: For what only the database's own digest, or only its own envelope, can show.
+WITH_DIGEST = pytest.mark.parametrize("start", ["direct", "x-road"], indirect=True)
+WITH_UNIT = pytest.mark.parametrize("start", ["direct", "x-road", "lgspaccesstoken", "ndop"], indirect=True)
+#: Ways that answer in JSON.
+JSON_WAYS = {"lgsp-json-wrapper", "ndop"}
 WELL = Behaviour().model_dump()
 BILLION_LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE z [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">'
@@ -164,16 +167,19 @@ async def test_broken_answer_is_an_outage(start, text, reason):
 async def test_trouble_of_the_platform_is_retriable(start, behaviour, kind, reason):
     """A question changes nothing, so every trouble may be asked again, and it works again afterwards."""
     async with start(config={"timeout_seconds": 0.3}) as database:
+        # A platform's token is there; what it does without one is its own test.
+        await database.ask()
         database.behave(**behaviour)
         with pytest.raises(kind) as caught:
             await database.ask()
         database.behave(**{switch: WELL[switch] for switch in behaviour})
         assert (await database.ask()).status is AnswerStatus.MATCH
-    assert caught.value.reason == reason
+    assert caught.value.reason == (reason.replace("xml", "json") if start.way in JSON_WAYS else reason)
     if kind is RateLimitedError:
         assert caught.value.retry_after_seconds == 9
 
 
+@WITH_DIGEST
 async def test_a_replaced_secret_is_found_without_a_restart(start, tmp_path):
     """The next secret lies beside the present one; it is tried once, then used."""
     files = [tmp_path / "present", tmp_path / "next"]
@@ -188,6 +194,7 @@ async def test_a_replaced_secret_is_found_without_a_restart(start, tmp_path):
         assert [call.status for call in database.ledger.calls] == [200, 401, 200, 200]
 
 
+@WITH_DIGEST
 async def test_wrong_secret_is_configuration(start):
     """A wrong digest pauses the pipeline: no retry mends it, and retrying may lock the account."""
     async with start(config={"secret": "wr0ng"}) as database:
@@ -196,6 +203,7 @@ async def test_wrong_secret_is_configuration(start):
     assert caught.value.reason == "http_401"
 
 
+@WITH_DIGEST
 async def test_digest_is_bound_to_path_and_user(start):
     """Every part of the digest counts."""
     for config in ({"authentication_path": "/other"}, {"user_name": "other"}):
@@ -204,6 +212,7 @@ async def test_digest_is_bound_to_path_and_user(start):
                 await database.ask()
 
 
+@WITH_DIGEST
 async def test_wrong_clock_is_configuration(start):
     """A machine whose clock is off is told so instead of asking for ever."""
     clock = FakeClock()
@@ -215,6 +224,7 @@ async def test_wrong_clock_is_configuration(start):
     assert caught.value.reason == "clock"
 
 
+@WITH_DIGEST
 async def test_seconds_are_accepted_in_quirks_mode_only(start):
     """The unit of the timestamp differs between known clients, so it can be chosen."""
     config = {"timestamp_unit": "seconds"}
@@ -245,6 +255,7 @@ async def test_question_without_birth_is_not_sent(start):
         assert database.ledger.calls == ()
 
 
+@WITH_UNIT
 async def test_refused_question_is_about_the_record(start):
     """A question that the database refuses on its merits is set aside, not repeated."""
     async with start(config={"unit_code": " "}) as database:
@@ -264,7 +275,7 @@ async def test_ledger_tells_who_was_disclosed(start):
         "found": 1,
         "procedure": "VPCP",
         "integration": "037",
-        "unit": "H57.01",
+        "unit": "LGSP" if start.way == "lgsp-json-wrapper" else "H57.01",
     }
 
 
@@ -276,7 +287,6 @@ async def test_ledger_tells_who_was_disclosed(start):
         ({"verbatim": {"000190000001": '<!DOCTYPE a SYSTEM "TRẦN THỊ HÒA"><a/>'}}, {}, {}),
         ({"denied_officers": "000000000009"}, {}, {}),
         ({"outage": "reset"}, {}, {}),
-        ({}, {"secret": "wr0ng-s3cret"}, {}),
         ({}, {}, {"birth_date": None}),
     ],
 )
@@ -285,14 +295,7 @@ async def test_no_error_shows_a_person_or_a_secret(start, options, config, chang
     async with start(options, config) as database:
         with pytest.raises(LienthongError) as caught:
             await database.ask(**changes)
-        shown = f"{database.connector!r} {database.connector._transport!r} {database.connector.config!r}"
-    error = caught.value
-    shown += "".join(traceback.format_exception_only(error))
-    while error is not None:
-        shown += f" {error!r} {error} {error.args}"
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    for value in PERSONAL:
-        assert value not in shown
+        assert database.leaks(caught.value) == []
 
 
 async def test_connector_must_be_open():

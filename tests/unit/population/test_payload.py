@@ -33,7 +33,7 @@ def question(**changes):
 
 def sent(**changes):
     """Return the elements of a built question, in order."""
-    root = fromstring(build_lookup(question(**changes), ASKER))
+    root = fromstring(build_lookup(question(**changes), ASKER).envelope())
     body = root.find("{http://schemas.xmlsoap.org/soap/envelope/}Body")
     return {item.tag.removeprefix(NAMESPACE): item for item in body[0]}
 

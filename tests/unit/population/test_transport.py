@@ -6,9 +6,11 @@ import pytest
 from lienthong.errors import RateLimitedError, RejectedByTargetError, TargetConfigurationError, TargetUnavailableError
 from lienthong.rest import SIGN
 from lienthong.testing.clock import FakeClock
-from lienthong_connectors.population.config import PopulationConfig
+from lienthong_connectors.population.config import OfficerAccount, PopulationConfig
+from lienthong_connectors.population.payload import LOOKUP, Question
 from lienthong_connectors.population.transport import DirectTransport, authorization
 
+QUESTION = Question(LOOKUP, "a" * 32, (("MaYeuCau", "a" * 32),), ("Nam", "1990"))
 FAULT = b"<E><Body><Fault><faultcode>Server</faultcode><errorCode>%s</errorCode></Fault></Body></E>"
 
 
@@ -35,7 +37,7 @@ async def carry(response, **settings):
     )
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url=config.base_url) as client:
         transport = DirectTransport(client, config, FakeClock())
-        return seen, await transport.call("TraCuuThongTinCongDan", b"<question/>")
+        return seen, await transport.call(QUESTION, OfficerAccount(officer_code="000000000009"), "H57.01-261005-0001")
 
 
 async def test_request_has_the_headers_of_the_database():
@@ -52,7 +54,7 @@ async def test_request_has_the_headers_of_the_database():
     assert request.headers["soapaction"] == '""'
     assert request.headers["x-road-client"] == "VN/H57"
     assert request.headers["apikey"] == "k3y"
-    assert request.content == b"<question/>"
+    assert request.content == QUESTION.envelope()
 
 
 async def test_headers_that_are_not_configured_are_not_sent():
