@@ -14,6 +14,7 @@ from lienthong.clock import Clock
 from lienthong.errors import TargetConfigurationError, TargetUnavailableError
 from lienthong.rest.resolution import Resolution, error_for_response
 from lienthong.rest.secrets import RotatingSecret
+from lienthong.rest.transport import PREPARES
 
 _REFUSED = Resolution(TargetConfigurationError, "token_refused")
 _TOKEN_STATUSES: Mapping[int, Resolution] = {400: _REFUSED, 401: _REFUSED}
@@ -122,7 +123,7 @@ class ClientCredentialsAuth(httpx.Auth):
         signer = ClientAuth(self._client_id, secret, self._method)
         url, headers, body = signer.prepare("POST", self._token_url, headers, body)
         headers.update({name: value.get_secret_value() for name, value in self._headers.items()})
-        return httpx.Request("POST", url, headers=headers, content=body)
+        return httpx.Request("POST", url, headers=headers, content=body, extensions={PREPARES: True})
 
     def _keep(self, response: httpx.Response) -> None:
         failure = error_for_response(response, clock=self._clock, statuses=_TOKEN_STATUSES)

@@ -119,10 +119,14 @@ class ClientFactory:
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
             )
 
+        timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_TIMEOUT_SECONDS))
+        transport = Transport(
+            admit=self._admit, limits=timeout.as_dict(), verify=context, trust_env=False, client=session
+        )
         return Client(
             base_url=base_url,
-            transport=Transport(admit=self._admit, verify=context, trust_env=False, client=session),
-            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_TIMEOUT_SECONDS)),
+            transport=transport,
+            timeout=timeout,
             headers={"user-agent": _USER_AGENT, "accept-encoding": "identity", **(headers or {})},
             follow_redirects=False,
             trust_env=False,

@@ -48,8 +48,13 @@ class Resolution:
     ends_as: OutcomeKind | None = None
 
 
+class NotPreparedError(httpx.ConnectError):
+    """What has to come before a call, such as its token, could not be had, so the call itself was not made."""
+
+
 #: Exceptions of httpx, each named; a subclass that a later release adds is found through its nearest base.
 EXCEPTIONS: Mapping[type[Exception], Resolution] = {
+    NotPreparedError: Resolution(TargetUnavailableError, "not_prepared"),
     httpx.ConnectError: Resolution(TargetUnavailableError, "connection_refused"),
     httpx.ConnectTimeout: Resolution(TargetUnavailableError, "connect_timeout"),
     httpx.PoolTimeout: Resolution(TargetUnavailableError, "pool_timeout"),

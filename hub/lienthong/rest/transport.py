@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from lienthong.rest.deadlines import Deadlines
+from lienthong.rest.resolution import NotPreparedError
 
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 #: URLs that are remembered in parsed form; connectors call few.
@@ -20,6 +21,9 @@ _MAX_KNOWN_HEADERS = 16
 _EXACT_SECONDS = 30
 #: Extension of a request: a function that gets the request when its turn has come, to sign it with that moment.
 SIGN = "lienthong.sign"
+#: Extension of a request that only prepares another one, such as one for a token: when it fails, nothing was sent of
+#: what the connector wanted to send.
+PREPARES = "lienthong.prepares"
 
 
 class CommonHeaders:
@@ -147,12 +151,21 @@ class Transport(AiohttpTransport):
     Args:
         admit: Awaited before every request, also one for a token or a session; None for nothing to wait for. The
             limit for the call begins after it.
+        limits: Of a request that names none, such as one for a token: httpx gives its own only to the first request of
+            an authentication flow.
         **options: As for the aiohttp transport of httpx.
     """
 
-    def __init__(self, *, admit: Callable[[], Awaitable[None]] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        admit: Callable[[], Awaitable[None]] | None = None,
+        limits: Mapping[str, float | None] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self._admit = admit
+        self._limits = limits or {}
         self._urls: dict[httpx.URL, URL] = {}
         self._known_headers: dict[tuple[tuple[bytes, bytes], ...], CIMultiDict[str]] = {}
         self._timeouts: dict[tuple[float | None, ...], aiohttp.ClientTimeout] = {}
@@ -177,7 +190,7 @@ class Transport(AiohttpTransport):
             sign(request)
         if not isinstance(self.client, aiohttp.ClientSession):
             self.client = self.get_client()
-        limits: Mapping[str, float | None] = request.extensions.get("timeout", {})
+        limits: Mapping[str, float | None] = request.extensions.get("timeout", self._limits)
         is_answered = False
         try:
             with self._deadlines.limit(limits.get("read")):
@@ -196,9 +209,9 @@ class Transport(AiohttpTransport):
                 is_answered = True
                 body = await _read(response)
         except aiohttp.ClientError as error:
-            raise _precise(error, is_answered=is_answered) from error
+            raise _told(_precise(error, is_answered=is_answered), request) from error
         except TimeoutError as error:
-            raise httpx.ReadTimeout("the call took longer than its limit") from error
+            raise _told(httpx.ReadTimeout("the call took longer than its limit"), request) from error
         if "Content-Encoding" not in response.headers:
             return _Answer(response, body, request)
         return httpx.Response(
@@ -272,6 +285,12 @@ _KINDS: tuple[tuple[type[aiohttp.ClientError], type[httpx.TransportError]], ...]
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
     (aiohttp.ClientConnectionError, httpx.ReadError),
 )
+
+
+def _told(error: httpx.TransportError, request: httpx.Request) -> httpx.TransportError:
+    if PREPARES in request.extensions:
+        return NotPreparedError("the request that had to come before the call failed")
+    return error
 
 
 def _precise(error: aiohttp.ClientError, *, is_answered: bool) -> httpx.TransportError:

@@ -161,6 +161,32 @@ async def test_authentication_flow_is_not_bypassed():
     assert caught.value.reason == "no_token"
 
 
+async def never(_):
+    """Answer nobody."""
+    await asyncio.sleep(60)
+
+
+async def broken(request):
+    """Break the connection off."""
+    request.transport.close()
+
+
+@pytest.mark.parametrize("issuer", [never, broken])
+async def test_a_token_that_never_comes_holds_nobody_for_ever_and_nothing_was_written(issuer):
+    """All calls of a client wait for its token; and a write that waited for it was certainly not sent."""
+    application = create_application("issuer", Behaviour(), Ledger(), [web.post("/token", issuer)])
+    async with running(application) as url, ClientFactory().create(base_url=url, timeout_seconds=0.2) as client:
+        client.auth = ClientCredentialsAuth(
+            token_url=f"{url}/token", client_id="hub", client_secret=SecretStr("x"), clock=SystemClock()
+        )
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(
+                *(call(client, "POST", "/echo", clock=SystemClock(), is_write=True) for _ in range(3)),
+                return_exceptions=True,
+            )
+    assert [(type(each), each.reason) for each in results] == [(TargetUnavailableError, "not_prepared")] * 3
+
+
 async def test_closed_client_refuses_to_call():
     """A connector that calls after close is told so instead of opening a new session."""
     client = ClientFactory().create(base_url="http://127.0.0.1:1", timeout_seconds=1)
