@@ -16,12 +16,13 @@ from lienthong.clock import Clock
 from lienthong.errors import ConfigurationError, TargetUnavailableError
 from lienthong.rest import ClientCredentialsAuth, call, check_page, table
 from lienthong_connectors.population.config import OfficerAccount, PartnerKey, PopulationConfig, Way
-from lienthong_connectors.population.payload import Question, refusal
+from lienthong_connectors.population.payload import OFFICER_REFUSED, PROCEDURE_REFUSED, Question, refusal
 from lienthong_connectors.population.transport import DirectTransport, Transport, XRoadTransport, is_answer
 
 #: Fields that the wrapper takes; it adds the others by itself.
 _WRAPPED = frozenset({"MaYeuCau", "MaDVC", "MaTichHop", "MaCanBo", "SoDinhDanh", "SoCMND", "HoVaTen"})
 _SUCCESS = frozenset({"", "0", "00", "200"})
+_REFUSALS = frozenset({PROCEDURE_REFUSED, OFFICER_REFUSED})
 _XML = {"Content-Type": "application/xml; charset=utf-8", "SOAPAction": '""'}
 _JSON = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 
@@ -70,6 +71,7 @@ class JsonWrapperTransport:
             clock=self._clock,
             expected="json",
             statuses=self._statuses,
+            is_answer=self._says_why,
             content=orjson.dumps(self._document(question, case)),
             headers=_JSON,
         )
@@ -80,24 +82,28 @@ class JsonWrapperTransport:
         precision, digits = question.born
         return {name: text for name, text in question.fields if name in _WRAPPED} | {precision: digits}
 
-    def _unwrapped(self, content: bytes) -> bytes:
+    def _says_why(self, response: httpx.Response) -> bool:
+        # Which status comes with a refusal of rights is not known, so every one may.
+        return not response.is_success and self._parts(response.content)[0] in _REFUSALS
+
+    def _parts(self, content: bytes) -> tuple[str, object]:
         try:
             document = orjson.loads(content)
             code, envelope = str(document.get(self._code) or ""), document.get(self._envelope)
         except (orjson.JSONDecodeError, AttributeError):
-            # The exception shows the answer, which is about a person.
-            raise TargetUnavailableError(
-                "the platform answered with something else than its JSON object; the call is repeated later",
-                reason="malformed_json",
-            ) from None
+            return "", None
+        # A number has lost the zeros of the database's own codes.
+        return code.zfill(3) if code.isdecimal() and code not in _SUCCESS else code, envelope
+
+    def _unwrapped(self, content: bytes) -> bytes:
+        code, envelope = self._parts(content)
         if isinstance(envelope, str) and envelope.lstrip().startswith("<"):
             body = envelope.encode()
             check_page(body, "xml")
             return body
         if code in _SUCCESS:
             raise TargetUnavailableError("the platform answered without an envelope", reason="no_envelope")
-        # A number has lost the zeros of the database's own codes.
-        return refusal(code.zfill(3) if code.isdecimal() else code)
+        return refusal(code)
 
 
 class NdopTransport(JsonWrapperTransport):

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from lienthong.errors import TargetUnavailableError
+from lienthong.errors import RateLimitedError, TargetConfigurationError, TargetUnavailableError
 from lienthong.rest import SIGN
 from lienthong.testing.clock import FakeClock
 from lienthong_connectors.population.config import OfficerAccount, PopulationConfig
@@ -117,8 +117,8 @@ async def test_the_wrapper_gets_the_fields_that_it_knows():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"[1]", "malformed_json"),
-        (b'{"error_code":', "malformed_json"),
+        (b"[1]", "no_envelope"),
+        (b'{"error_code":', "no_envelope"),
         (b"{}", "no_envelope"),
         (b'{"error_code":"0","message":null}', "no_envelope"),
         ('{"error_code":"00","message":"Thành công"}'.encode(), "no_envelope"),
@@ -142,6 +142,24 @@ async def test_a_bare_code_is_said_as_the_database_would_say_it():
     assert b"<errorCode>004</errorCode>" in body
     _, body = await carry(httpx.Response(200, json={"code": "005"}), transport="ndop", token=TOKEN)
     assert b"<errorCode>005</errorCode>" in body
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503])
+async def test_a_refusal_of_rights_is_read_under_any_status(status):
+    """Which status carries 004 is not known, so all of them may."""
+    refused = httpx.Response(status, json={"error_code": "004", "message": "Không có quyền"})
+    _, body = await carry(refused, transport="lgsp-json-wrapper")
+    assert b"<errorCode>004</errorCode>" in body
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, TargetConfigurationError), (429, RateLimitedError), (500, TargetUnavailableError)],
+)
+async def test_another_code_leaves_the_word_to_the_status(status, kind):
+    """Refused credentials stay refused credentials, whatever object comes with them."""
+    with pytest.raises(kind):
+        await carry(httpx.Response(status, json={"error_code": "099"}), transport="lgsp-json-wrapper")
 
 
 async def test_token_partner_and_officer_are_shown_to_the_platform():
