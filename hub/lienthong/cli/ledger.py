@@ -174,15 +174,35 @@ def _print_steps(steps: "Sequence[Step]") -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--limit", default=20, show_default=True, help="How many records to list of each kind.")
 @click.option("--wait-seconds", default=10.0, show_default=True, help="How long the ledger may take to catch up.")
+@click.option(
+    "--source",
+    "source_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="CSV or NDJSON with codes and states as the one-stop system has them; only these are compared.",
+)
+@click.option("--domain", default="dossier", show_default=True, help="Domain of --source.")
 @click.pass_obj
 def reconcile(
-    config_file: Path | None, *, names: tuple[str, ...], as_json: bool, limit: int, wait_seconds: float
+    config_file: Path | None,
+    *,
+    names: tuple[str, ...],
+    as_json: bool,
+    limit: int,
+    wait_seconds: float,
+    source_file: Path | None,
+    domain: str,
 ) -> None:
-    """Prove that accepted = ends + open for every pipeline; exit 1 if anything is lost or unexplained."""
+    """Prove that accepted = ends + open for every pipeline; exit 1 if anything is lost or unexplained.
+
+    With --source: find what a provincial system holds and never sent, and what it knows differently.
+    """
     from lienthong.clock import SystemClock
     from lienthong.ledger.reconcile import reconcile as reconcile_with
 
     settings = load(config_file)
+    if source_file is not None:
+        _compare_source(settings, source_file, domain, limit, as_json=as_json)
+        return
     topic_names = TopicNames(settings.province)
     sources = _sources(settings, names)
     with _store(settings) as store:
@@ -197,6 +217,37 @@ def reconcile(
     else:
         _print_report(report)
     if not report.is_balanced:
+        raise click.exceptions.Exit(1)
+
+
+def _compare_source(settings: HubSettings, path: Path, domain: str, limit: int, *, as_json: bool) -> None:
+    from lienthong.clock import SystemClock
+    from lienthong.ledger.source_check import check_source
+    from lienthong.ledger.source_list import read_list
+    from lienthong.pipeline.compose import record_codec
+    from lienthong.registry.topics import TopicCatalogue
+
+    names = TopicNames(settings.province)
+    catalogue = TopicCatalogue.installed(names, settings.environment)
+    codec = record_codec(settings, catalogue, "records.{domain}", SystemClock())
+    with _store(settings) as store:
+        store.prepare()
+        view = _view(settings, "lienthong-reconcile")
+        report = check_source(
+            read_list(path), view, names.records(domain), lambda code: bool(store.by_key(code)), codec, limit=limit
+        )
+    if as_json:
+        _print_json(report.as_document())
+    else:
+        click.echo(
+            f"{report.listed:,} dossiers listed: {report.agreeing:,} agree, {report.never_sent:,} never sent "
+            f"(chưa gửi), {report.differing:,} differ (khác trạng thái), {report.forgotten:,} no longer comparable"
+        )
+        for each in report.first_never_sent:
+            click.echo(f"never sent: {each.code} (line {each.line})")
+        for each in report.first_differing:
+            click.echo(f"differs: {each.code} (line {each.line}): {each.theirs} there, {each.ours} here")
+    if not report.is_complete:
         raise click.exceptions.Exit(1)
 
 

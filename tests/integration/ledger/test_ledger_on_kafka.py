@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -27,6 +28,8 @@ from lienthong.ledger import models
 from lienthong.ledger.consumer import LedgerConsumer
 from lienthong.ledger.rebuild import rebuild
 from lienthong.ledger.reconcile import reconcile
+from lienthong.ledger.source_check import check_source
+from lienthong.ledger.source_list import read_list
 from lienthong.ledger.store import LedgerStore
 from lienthong.receipt import Receipt, ReceiptBatch
 from lienthong.record import OutgoingRecord
@@ -239,6 +242,31 @@ async def test_reconciliation_is_green_and_a_planted_loss_turns_it_red(hub: Hub,
     assert [row.id for row in item.open["in_flight"].listed] == ["id-3"]
     assert not red.is_balanced
     assert red.pipelines[0].lost.listed == [(SOURCE, "id-2", hub.topics[0], 0, 2)]
+
+
+def test_a_list_of_the_one_stop_system_is_compared_with_what_came_in(hub: Hub, tmp_path: Path) -> None:
+    """What was never sent is found in Kafka itself, with its newest state, over all partitions."""
+    topic = hub.names.records("dossier")
+    states = [("H1", "received", 1), ("H2", "processing", 2), ("H1", "returned", 3), ("H2", "received", 1)]
+    hub.write(
+        [
+            OutgoingRecord(
+                topic,
+                code.encode(),
+                orjson.dumps({"status": state, "occurred_at": f"2026-10-05T08:0{minute}:00+07:00"}),
+                [],
+            )
+            for code, state, minute in states
+        ]
+    )
+    path = tmp_path / "list.csv"
+    path.write_text("Mã hồ sơ;Trạng thái\nH1;returned\nH2;returned\nH3;received\n", encoding="utf-8")
+
+    report = check_source(read_list(path), hub.view, topic, lambda _: False)
+
+    assert (report.listed, report.agreeing, report.differing, report.never_sent) == (3, 1, 1, 1)
+    assert [(each.code, each.ours) for each in report.first_differing] == [("H2", "processing")]
+    assert [each.code for each in report.first_never_sent] == ["H3"]
 
 
 async def test_what_the_commit_says_above_the_watermark_counts(hub: Hub, store: LedgerStore) -> None:
