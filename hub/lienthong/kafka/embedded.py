@@ -300,6 +300,9 @@ class EmbeddedKafka:
         if not has_ended:
             raise ConfigurationError(f"the broker in {self.data_directory} cannot be ended; look at its process")
         if self._child is not None:
+            if identity is None:
+                # Broken off before its number was written down; one that has ended already does not mind.
+                self._child.kill()
             self._child.wait()
             self._child = None
         self._pid_file.unlink(missing_ok=True)

@@ -71,20 +71,28 @@ def format_storage(java: Path, jars: Sequence[Path], settings: BrokerSettings, c
     # No broker has run from what an interrupted preparation left, so there are no records in it.
     shutil.rmtree(settings.records_directory, ignore_errors=True)
     arguments = (STORAGE_TOOL, "format", "-t", cluster_id, "-c", str(settings.properties_file))
-    try:
-        done = subprocess.run(
-            java_command(java, jars, settings, *arguments),
-            capture_output=True,
-            timeout=_FORMAT_TIMEOUT_SECONDS,
-            check=False,
-            env=environment_for_java(),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ConfigurationError(
-            f"the storage in {settings.data_directory} was not prepared in {_FORMAT_TIMEOUT_SECONDS:.0f} s; try again"
-        ) from error
-    if done.returncode:
-        settings.output_file.write_bytes(done.stdout + done.stderr)
+    tool = subprocess.Popen(
+        java_command(java, jars, settings, *arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment_for_java(),
+    )
+    with tool:
+        try:
+            said, _ = tool.communicate(timeout=_FORMAT_TIMEOUT_SECONDS)
+        except BaseException as error:
+            # On Ctrl-C the library would not wait for the end of what it kills.
+            tool.kill()
+            tool.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise ConfigurationError(
+                f"the storage in {settings.data_directory} was not prepared in {_FORMAT_TIMEOUT_SECONDS:.0f} s; "
+                "try again"
+            ) from error
+    if tool.returncode:
+        settings.output_file.write_bytes(said)
         raise ConfigurationError(
             f"the storage in {settings.data_directory} cannot be prepared; Kafka says:\n"
             + last_lines(settings.output_file, settings.log_file)

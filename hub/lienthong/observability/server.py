@@ -1,6 +1,7 @@
 """``/metrics``, ``/livez`` and ``/readyz`` from a thread of their own, so that a blocked main loop is seen."""
 
 import asyncio
+import contextlib
 import threading
 
 from aiohttp import web
@@ -55,7 +56,8 @@ class ObservabilityServer:
     def stop(self) -> None:
         """Stop serving and end the thread; does nothing when it is not running."""
         if self._loop is not None and self._stopping is not None and self._thread is not None:
-            if self._thread.is_alive():
+            # The thread may just be ending by itself, because its port cannot be used.
+            with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
         self._loop = self._thread = self._stopping = None

@@ -1,5 +1,9 @@
 """The embedded broker while none runs."""
 
+import os
+import signal
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ from click.testing import CliRunner
 from lienthong.cli.kafka import kafka
 from lienthong.errors import ConfigurationError
 from lienthong.kafka.embedded import EmbeddedKafka
+from lienthong.kafka.embedded_storage import format_storage
 
 
 def test_arguments_that_cannot_work_are_refused(tmp_path: Path) -> None:
@@ -64,3 +69,30 @@ def test_status_exits_3_and_stop_0_when_nothing_runs(tmp_path: Path) -> None:
     assert (status.exit_code, stop.exit_code) == (3, 0)
     assert status.output == f"not running ({tmp_path / 'node'})\n"
     assert stop.output == "was not running\n"
+
+
+def test_ctrl_c_while_the_storage_is_prepared_leaves_no_java_behind(tmp_path: Path) -> None:
+    """What is killed has ended before anybody goes on: a demonstration that is broken off shows nothing afterwards."""
+    java, number = tmp_path / "java", tmp_path / "number"
+    java.write_text(f"#!/bin/sh\necho $$ > {number}.new\nmv {number}.new {number}\nexec sleep 60\n", encoding="utf-8")
+    java.chmod(0o700)
+    settings = EmbeddedKafka(tmp_path / "node")._settings
+
+    def interrupt() -> None:
+        while not number.exists():
+            threading.Event().wait(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        format_storage(java, [], settings, "cluster")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text(encoding="utf-8")), 0)
+
+
+def test_a_broker_whose_number_was_not_written_down_is_ended_too(tmp_path: Path) -> None:
+    """Ctrl-C in the moment after the start must not wait for a process that nobody has told to end."""
+    broker = EmbeddedKafka(tmp_path)
+    child = broker._child = subprocess.Popen(["sleep", "60"])
+    broker.kill()
+    assert child.returncode == -signal.SIGKILL
