@@ -142,7 +142,7 @@ class PopulationConfig(BaseModel):
         x_road: Whom the bus takes us for; only for ``x-road``.
         token: Where tokens come from; for ``lgspaccesstoken`` and ``ndop``, and for a wrapper that wants them.
         partner: What the header ``lgspaccesstoken`` says.
-        api_key: Sent as header ``ApiKey``; empty for none.
+        api_key: Sent as header ``ApiKey`` on the ways ``direct`` and ``x-road``; empty for none.
         client_id: Sent as header ``X-Road-Client`` on the way ``direct``; empty for none.
         timestamp_unit: Unit of the header ``Timestamp``; one known client sends seconds.
         integration_code: Service code, ``MaTichHop``.

@@ -14,68 +14,34 @@ from pydantic import SecretStr
 
 from lienthong.clock import Clock
 from lienthong.errors import ConfigurationError, TargetUnavailableError
-from lienthong.rest import ClientCredentialsAuth, call, check_page, table
+from lienthong.rest import ClientCredentialsAuth, check_page
 from lienthong_connectors.population.config import OfficerAccount, PartnerKey, PopulationConfig, Way
 from lienthong_connectors.population.payload import OFFICER_REFUSED, PROCEDURE_REFUSED, Question, refusal
-from lienthong_connectors.population.transport import DirectTransport, Transport, XRoadTransport, is_answer
+from lienthong_connectors.population.transport import (
+    XML_HEADERS,
+    DirectTransport,
+    Transport,
+    XRoadTransport,
+    is_answer,
+)
 
 #: Fields that the wrapper takes; it adds the others by itself.
 _WRAPPED = frozenset({"MaYeuCau", "MaDVC", "MaTichHop", "MaCanBo", "SoDinhDanh", "SoCMND", "HoVaTen"})
 _SUCCESS = frozenset({"", "0", "00", "200"})
 _REFUSALS = frozenset({PROCEDURE_REFUSED, OFFICER_REFUSED})
-_XML = {"Content-Type": "application/xml; charset=utf-8", "SOAPAction": '""'}
 _JSON = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 
 
-class JsonWrapperTransport:
-    """Posts the fields as JSON; the platform asks the database and returns its envelope as text in ``message``.
-
-    Args:
-        client: Its base URL is the platform.
-        config: Whose account is used.
-        clock: What a date in ``Retry-After`` is compared with.
-    """
+class JsonWrapperTransport(Transport):
+    """Posts the fields as JSON; the platform asks the database and returns its envelope as text in ``message``."""
 
     #: Where the answer has its code and its envelope.
     _code, _envelope = "error_code", "message"
 
-    def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
-        self._client = client
-        self._clock = clock
-        self._url = httpx.URL(config.base_url)
-        self._statuses = table(config.on_status)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
-        """Send one question, once.
-
-        Args:
-            question: What is asked.
-            officer: Who asks; the fields name them.
-            case: Code of the dossier.
-
-        Returns:
-            The envelope of the answer, which may hold a refusal of the database.
-
-        Raises:
-            RetriableError: It could not be carried now.
-            TargetConfigurationError: It can never be carried as configured.
-        """
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:  # noqa: D102 - inherited
         del officer
-        response = await call(
-            self._client,
-            "POST",
-            self._url,
-            clock=self._clock,
-            expected="json",
-            statuses=self._statuses,
-            is_answer=self._says_why,
-            content=orjson.dumps(self._document(question, case)),
-            headers=_JSON,
-        )
-        return self._unwrapped(response.content)
+        body = orjson.dumps(self._document(question, case))
+        return self._unwrapped((await self._post(body, _JSON, self._says_why, "json")).content)
 
     def _document(self, question: Question, case: str) -> dict[str, str]:
         del case
@@ -124,56 +90,19 @@ class NdopTransport(JsonWrapperTransport):
         return {"requestId": question.request_id, "caseCode": case, "envelope": envelope}
 
 
-class AccessTokenTransport:
-    """Posts the database's own envelope with the platform's token, our partner key and the officer's key.
-
-    Args:
-        client: Its base URL is the platform; it signs calls with the platform's token.
-        config: With the section ``partner``.
-        clock: What a date in ``Retry-After`` is compared with.
-    """
+class AccessTokenTransport(Transport):
+    """Posts the database's own envelope with the platform's token, our partner key and the officer's key."""
 
     def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
+        super().__init__(client, config, clock)
         if config.partner is None:
             raise ConfigurationError("the transport lgspaccesstoken needs the section partner")
-        self._client = client
-        self._clock = clock
-        self._url = httpx.URL(config.base_url)
-        self._statuses = table(config.on_status)
         self._partner = partner_header(config.partner)
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
-
-    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
-        """Send one question, once.
-
-        Args:
-            question: What is asked.
-            officer: Whose key is shown.
-            case: Code of the dossier.
-
-        Returns:
-            The envelope of the answer, which may hold a refusal of the database.
-
-        Raises:
-            RetriableError: It could not be carried now.
-            TargetConfigurationError: It can never be carried as configured.
-        """
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:  # noqa: D102 - inherited
         del case
-        headers = {**_XML, "lgspaccesstoken": self._partner.get_secret_value(), "AuthHash": officer_hash(officer)}
-        response = await call(
-            self._client,
-            "POST",
-            self._url,
-            clock=self._clock,
-            expected="xml",
-            statuses=self._statuses,
-            is_answer=is_answer,
-            content=question.envelope(),
-            headers=headers,
-        )
-        return response.content
+        keys = {"lgspaccesstoken": self._partner.get_secret_value(), "AuthHash": officer_hash(officer)}
+        return (await self._post(question.envelope(), {**XML_HEADERS, **keys}, is_answer)).content
 
 
 def partner_header(partner: PartnerKey) -> SecretStr:

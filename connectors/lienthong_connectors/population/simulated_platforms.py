@@ -7,7 +7,6 @@ credentials that it does not know, and everything of ``ndop``.
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha512
-from typing import Protocol
 from urllib.parse import unquote
 
 import orjson
@@ -46,11 +45,11 @@ class Refused(Exception):  # noqa: N818 - a signal of the simulator
         self.bus_fault = bus_fault
 
 
-class Platform(Protocol):
-    """Stands before the database."""
+class Platform:
+    """Stands before the database; this one hands everything on as it is, as if nothing stood there."""
 
     #: Whether calls carry the database's own digest.
-    has_digest: bool
+    has_digest = True
 
     async def read(self, request: web.Request) -> bytes:
         """Return the envelope of a question.
@@ -61,7 +60,8 @@ class Platform(Protocol):
         Raises:
             Refused: The platform does not hand it on.
         """
-        ...
+        self._check(request)
+        return self._envelope(await request.read())
 
     def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:
         """Return the database's answer as the platform hands it on.
@@ -72,59 +72,20 @@ class Platform(Protocol):
             status: Status of the database.
             code: Code of a refusal; empty for an answer.
         """
-        ...
-
-
-class Direct:
-    """Nothing stands before the database."""
-
-    has_digest = True
-
-    async def read(self, request: web.Request) -> bytes:
-        """Return the body.
-
-        Args:
-            request: What came in.
-        """
-        return await request.read()
-
-    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:
-        """Return the envelope.
-
-        Args:
-            request: What came in.
-            text: The envelope.
-            status: Status of the database.
-            code: Not shown beside the envelope.
-        """
         del request, code
         return web.Response(body=text.encode(), status=status, content_type="text/xml", charset="utf-8")
 
+    def _check(self, request: web.Request) -> None:
+        """Refuse a call that the platform does not hand on."""
 
-class XRoad(Direct):
+    def _envelope(self, body: bytes) -> bytes:
+        return body
+
+
+class XRoad(Platform):
     """A security server: it knows members and services, and hands the rest on unchanged."""
 
-    async def read(self, request: web.Request) -> bytes:
-        """Return the body of a call to the database's service.
-
-        Args:
-            request: What came in.
-        """
-        if request.headers.get("X-Road-Client") != X_ROAD_CLIENT:
-            raise Refused(500, "Server.ClientProxy.UnknownMember")
-        if unquote(request.path) != f"/r1/{X_ROAD_SERVICE}":
-            raise Refused(500, "Server.ServerProxy.UnknownService")
-        return await request.read()
-
-    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:
-        """Return the envelope with the headers of the bus.
-
-        Args:
-            request: What came in.
-            text: The envelope.
-            status: Status of the database.
-            code: Not shown beside the envelope.
-        """
+    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:  # noqa: D102 - inherited
         response = super().answer(request, text, status, code)
         head = sha512(repr(sorted(request.headers.items())).encode()).digest()
         response.headers["X-Road-Client"] = X_ROAD_CLIENT
@@ -133,20 +94,27 @@ class XRoad(Direct):
         response.headers["X-Road-Request-Hash"] = b64encode(sha512(head + sha512(b"").digest()).digest()).decode()
         return response
 
+    def _check(self, request: web.Request) -> None:
+        if request.headers.get("X-Road-Client") != X_ROAD_CLIENT:
+            raise Refused(500, "Server.ClientProxy.UnknownMember")
+        if unquote(request.path) != f"/r1/{X_ROAD_SERVICE}":
+            raise Refused(500, "Server.ServerProxy.UnknownService")
 
-class JsonWrapper:
-    """Takes fields as JSON and returns the database's envelope as text."""
+
+class JsonWrapper(Platform):
+    """Takes fields as JSON and returns the database's envelope as text, or the bare code of a refusal of rights."""
 
     has_digest = False
 
-    async def read(self, request: web.Request) -> bytes:
-        """Return the envelope of the fields.
+    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:  # noqa: D102 - inherited
+        del request, status
+        if code in {PROCEDURE_REFUSED, OFFICER_REFUSED}:
+            return web.json_response({"error_code": code, "message": "Không có quyền khai thác"})
+        return web.json_response({"error_code": code or "0", "message": text})
 
-        Args:
-            request: What came in.
-        """
+    def _envelope(self, body: bytes) -> bytes:
         try:
-            fields = dict(orjson.loads(await request.read()))
+            fields = dict(orjson.loads(body))
         except (orjson.JSONDecodeError, TypeError, ValueError):
             raise Refused(400) from None
         born = next(((name, fields.pop(name)) for name in _BORN if name in fields), ("Nam", ""))
@@ -156,71 +124,42 @@ class JsonWrapper:
         known = tuple((name, str(fields[name])) for name in order if name in fields)
         return Question(LOOKUP, "", (*known, ("MaDonVi", _UNIT)), born).envelope()
 
-    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:
-        """Return a JSON object; a refusal of rights comes as its bare code.
 
-        Args:
-            request: What came in.
-            text: The envelope.
-            status: Status of the database, which the platform does not hand on.
-            code: Code of a refusal; empty for an answer.
-        """
-        del request, status
-        if code in {PROCEDURE_REFUSED, OFFICER_REFUSED}:
-            return web.json_response({"error_code": code, "message": "Không có quyền khai thác"})
-        return web.json_response({"error_code": code or "0", "message": text})
-
-
-class AccessToken(Direct):
+class AccessToken(Platform):
     """Hands the envelope on when token, partner key and officer key are right."""
 
     has_digest = False
 
-    async def read(self, request: web.Request) -> bytes:
-        """Return the body.
-
-        Args:
-            request: What came in.
-        """
-        if (
-            request.headers.get("Authorization") != f"Bearer {TOKEN}"
-            or request.headers.get("lgspaccesstoken") != _partner()
-            or request.headers.get("AuthHash") != b64encode(OFFICER_KEY.encode()).decode()
-        ):
+    def _check(self, request: web.Request) -> None:
+        wanted = {
+            "Authorization": f"Bearer {TOKEN}",
+            "lgspaccesstoken": _partner(),
+            "AuthHash": b64encode(OFFICER_KEY.encode()).decode(),
+        }
+        if any(request.headers.get(name) != value for name, value in wanted.items()):
             raise Refused(401)
-        return await request.read()
 
 
-class Ndop(JsonWrapper):
+class Ndop(Platform):
     """An agent node: the envelope there and back in a JSON object."""
 
-    async def read(self, request: web.Request) -> bytes:
-        """Return the envelope.
+    has_digest = False
 
-        Args:
-            request: What came in.
-        """
+    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:  # noqa: D102 - inherited
+        del request, status
+        return web.json_response({"code": code or "00", "envelope": text})
+
+    def _check(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise Refused(401)
         if request.path != "/ndop/v1/citizen/verify-identity":
             raise Refused(404)
+
+    def _envelope(self, body: bytes) -> bytes:
         try:
-            document = orjson.loads(await request.read())
-            return str(document["envelope"]).encode()
+            return str(orjson.loads(body)["envelope"]).encode()
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise Refused(400) from None
-
-    def answer(self, request: web.Request, text: str, status: int, code: str) -> web.Response:
-        """Return a JSON object with the envelope.
-
-        Args:
-            request: What came in.
-            text: The envelope.
-            status: Status of the database, which the node does not hand on.
-            code: Code of a refusal; empty for an answer.
-        """
-        del request, status
-        return web.json_response({"code": code or "00", "envelope": text})
 
 
 async def hand_out_token(request: web.Request) -> web.Response:
@@ -241,7 +180,7 @@ def _partner() -> str:
 
 
 PLATFORMS: Mapping[Way, Platform] = {
-    Way.DIRECT: Direct(),
+    Way.DIRECT: Platform(),
     Way.X_ROAD: XRoad(),
     Way.JSON_WRAPPER: JsonWrapper(),
     Way.ACCESS_TOKEN: AccessToken(),

@@ -6,10 +6,11 @@ platforms of provinces are in :mod:`lienthong_connectors.population.platforms`.
 
 import binascii
 import re
+from abc import ABC, abstractmethod
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256, sha512
-from typing import Protocol
+from typing import Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -25,12 +26,31 @@ from lienthong_connectors.population.payload import Question, holds_fault, holds
 _CONFIGURATION_FAULTS = ("AccessDenied", "UnknownMember", "UnknownService", "SslAuthenticationFailed")
 #: Statuses that say enough, whatever comes with them: credentials refused, slow down, not available.
 _SAID_BY_STATUS = frozenset({401, 403, 407, 429, 503})
+XML_HEADERS: Mapping[str, str] = {"Content-Type": "application/xml; charset=utf-8", "SOAPAction": '""'}
 _FAULT = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)*")
 
 
-class Transport(Protocol):
-    """Carries one question there and one envelope back."""
+class Transport(ABC):
+    """Carries one question there and one envelope back.
 
+    Args:
+        client: Its base URL is what the hub calls.
+        config: Whose account is used.
+        clock: Signs every attempt with its own time, and is what a date in ``Retry-After`` is compared with.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
+        self._client = client
+        self._config = config
+        self._clock = clock
+        self._statuses = table(config.on_status)
+        # Absolute, because a client puts a slash behind its base URL and not every server forgives that.
+        self._url = httpx.URL(config.base_url)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    @abstractmethod
     async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
         """Send one question, once.
 
@@ -46,61 +66,51 @@ class Transport(Protocol):
             RetriableError: It could not be carried now.
             TargetConfigurationError: It can never be carried as configured.
         """
-        ...
+
+    async def _post(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        is_answer: Callable[[httpx.Response], bool],
+        expected: Literal["xml", "json"] = "xml",
+        **options: Any,
+    ) -> httpx.Response:
+        return await call(
+            self._client,
+            "POST",
+            self._url,
+            clock=self._clock,
+            expected=expected,
+            statuses=self._statuses,
+            is_answer=is_answer,
+            content=body,
+            headers=headers,
+            **options,
+        )
 
 
-class DirectTransport:
-    """Posts to the database's own endpoint.
-
-    Args:
-        client: Its base URL is the endpoint.
-        config: Whose account is used.
-        clock: Signs every attempt with its own time.
-    """
+class DirectTransport(Transport):
+    """Posts to the database's own endpoint, signed with its digest."""
 
     def __init__(self, client: httpx.AsyncClient, config: PopulationConfig, clock: Clock) -> None:
-        self._client = client
-        self._config = config
-        self._statuses = table(config.on_status)
-        self._clock = clock
-        # Absolute, because a client puts a slash behind its base URL and not every server forgives that.
-        self._url = httpx.URL(config.base_url)
+        super().__init__(client, config, clock)
         fixed = [config.secret] if config.secret is not None else []
         self._secret = RotatingSecret(fixed, config.secret_files, name="population secret")
-        self._fixed = {"Content-Type": "application/xml; charset=utf-8", "SOAPAction": '""'}
+        self._fixed = dict(XML_HEADERS)
         if config.client_id:
             self._fixed["X-Road-Client"] = config.client_id
         if config.api_key.get_secret_value():
             self._fixed["ApiKey"] = config.api_key.get_secret_value()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:  # noqa: D102 - inherited
+        del officer, case
+        return (await self._ask(question, self._fixed)).content
 
-    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:
-        """Send one question, once.
-
-        Args:
-            question: What is asked; the endpoint reads the operation from the envelope.
-            officer: Who asks; the envelope names them.
-            case: Code of the dossier.
-
-        Returns:
-            The envelope of the answer, which may hold a refusal of the database.
-
-        Raises:
-            RetriableError: It could not be carried now.
-            TargetConfigurationError: It can never be carried as configured.
-        """
-        del officer
-        body, headers = question.envelope(), self._fixed | self._headers(question, case)
+    async def _ask(self, question: Question, headers: Mapping[str, str]) -> httpx.Response:
+        body = question.envelope()
         return await self._secret.use(lambda secret: self._send(body, headers, secret), _is_refused_secret)
 
-    def _headers(self, question: Question, case: str) -> dict[str, str]:
-        """Return what only this call carries; nothing on the direct way."""
-        del question, case
-        return {}
-
-    async def _send(self, body: bytes, headers: Mapping[str, str], secret: str) -> bytes:
+    async def _send(self, body: bytes, headers: Mapping[str, str], secret: str) -> httpx.Response:
         def sign(request: httpx.Request) -> None:
             factor = 1000 if self._config.timestamp_unit == "milliseconds" else 1
             timestamp = str(int(self._clock.now().timestamp() * factor))
@@ -108,33 +118,12 @@ class DirectTransport:
             request.headers["Timestamp"] = timestamp
             request.headers["Authorization"] = authorization(path, user, timestamp, secret)
 
-        response = await call(
-            self._client,
-            "POST",
-            self._url,
-            clock=self._clock,
-            expected="xml",
-            statuses=self._statuses,
-            is_answer=is_answer,
-            content=body,
-            headers=headers,
-            # The database refuses old timestamps, and a request may wait long for its turn.
-            extensions={SIGN: sign},
-        )
-        self._check(response, headers)
-        return response.content
-
-    def _check(self, response: httpx.Response, headers: Mapping[str, str]) -> None:
-        """Refuse an answer that what carried it marks as another's; nothing on the direct way."""
+        # The database refuses old timestamps, and a request may wait long for its turn.
+        return await self._post(body, headers, is_answer, extensions={SIGN: sign})
 
 
 class XRoadTransport(DirectTransport):
     """Posts to a security server of the bus, which hands the same request on to the database.
-
-    Args:
-        client: Its base URL is the security server.
-        config: With the section ``x_road``.
-        clock: Signs every attempt with its own time.
 
     Source:
         ``national-specs.md`` 1.4.2. Which members there are in Viet Nam is ASSUMED.
@@ -148,12 +137,13 @@ class XRoadTransport(DirectTransport):
         self._url = httpx.URL(f"{config.base_url.rstrip('/')}/r1/{service}")
         self._fixed["X-Road-Client"] = config.x_road.client
 
-    def _headers(self, question: Question, case: str) -> dict[str, str]:
-        return {"X-Road-Id": str(UUID(hex=question.request_id)), "X-Road-Issue": quote(case, safe="")}
-
-    def _check(self, response: httpx.Response, headers: Mapping[str, str]) -> None:
+    async def call(self, question: Question, officer: OfficerAccount, case: str) -> bytes:  # noqa: D102 - inherited
+        del officer
+        message_id = str(UUID(hex=question.request_id))
+        headers = {**self._fixed, "X-Road-Id": message_id, "X-Road-Issue": quote(case, safe="")}
+        response = await self._ask(question, headers)
         found = response.headers.get("x-road-id", "")
-        if found and found.lower() != headers["X-Road-Id"]:
+        if found and found.lower() != message_id:
             raise TargetUnavailableError(
                 "the bus returned the answer to another question, which was not read; report it to its operator",
                 reason="x_road_other_id",
@@ -161,6 +151,7 @@ class XRoadTransport(DirectTransport):
         proof = response.headers.get("x-road-request-hash", "")
         if proof and not _is_digest(proof):
             raise TargetUnavailableError("the bus returned no SHA-512 as the hash of our request", reason="x_road_hash")
+        return response.content
 
 
 def _is_digest(text: str) -> bool:

@@ -240,13 +240,14 @@ def _compare_source(settings: HubSettings, path: Path, domain: str, limit: int, 
         _print_json(report.as_document())
     else:
         click.echo(
-            f"{report.listed:,} dossiers listed: {report.agreeing:,} agree, {report.never_sent:,} never sent "
-            f"(chưa gửi), {report.differing:,} differ (khác trạng thái), {report.forgotten:,} no longer comparable"
+            f"{report.listed:,} dossiers listed: {report.agreeing:,} agree, {report.never_sent.total:,} never sent "
+            f"(chưa gửi), {report.differing.total:,} differ (khác trạng thái), "
+            f"{report.forgotten:,} no longer comparable"
         )
-        for each in report.first_never_sent:
-            click.echo(f"never sent: {each.code} (line {each.line})")
-        for each in report.first_differing:
-            click.echo(f"differs: {each.code} (line {each.line}): {each.theirs} there, {each.ours} here")
+        for each in report.never_sent.listed:
+            click.echo(f"never sent: {each.dossier_code} (line {each.line})")
+        for each in report.differing.listed:
+            click.echo(f"differs: {each.dossier_code} (line {each.line}): {each.theirs} there, {each.ours} here")
     if not report.is_complete:
         raise click.exceptions.Exit(1)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from lienthong.clock import Clock
 from lienthong.delivery.policy import CircuitPolicy
@@ -18,7 +18,6 @@ from lienthong.errors import (
     TargetUnavailableError,
 )
 
-T = TypeVar("T")
 #: The target is away, or went away in the middle of a call.
 _AWAY = (TargetUnavailableError, RateLimitedError, OutcomeUnknownError)
 #: What is left of these after the errors above was said by the target, so it is there, even if it refused.

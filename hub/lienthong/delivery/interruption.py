@@ -77,7 +77,7 @@ class Interruption:
         Raises:
             Interrupted: If it is not.
         """
-        if not self.is_certain and self._is_ours is not None and not await self._is_ours():
+        if self._is_ours is not None and not await self._is_ours():
             raise Interrupted
 
     def __enter__(self) -> None:

@@ -1,9 +1,11 @@
 """What a reconciliation found, per pipeline."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from lienthong.outcome import OutcomeKind
+
+T = TypeVar("T")
 
 
 class Located(NamedTuple):
@@ -41,8 +43,8 @@ class Gap(NamedTuple):
 
 
 @dataclass(slots=True)
-class Listing:
-    """Records of one kind: all are counted, the first are listed.
+class Listing(Generic[T]):
+    """What there is of one kind: all are counted, the first are listed.
 
     Attributes:
         total: How many there are.
@@ -50,7 +52,7 @@ class Listing:
     """
 
     total: int = 0
-    listed: list[Located] = field(default_factory=list)
+    listed: list[T] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -72,9 +74,9 @@ class PipelineReport:
     accepted: int = 0
     copies: int = 0
     ends: dict[str, int] = field(default_factory=dict)
-    open: dict[str, Listing] = field(default_factory=dict)
-    lost: Listing = field(default_factory=Listing)
-    unknown: Listing = field(default_factory=Listing)
+    open: dict[str, Listing[Located]] = field(default_factory=dict)
+    lost: Listing[Located] = field(default_factory=Listing)
+    unknown: Listing[Located] = field(default_factory=Listing)
     expired: list[Gap] = field(default_factory=list)
 
     @property
@@ -127,5 +129,5 @@ class Report:
         }
 
 
-def _listing(listing: Listing) -> dict[str, Any]:
+def _listing(listing: Listing[Located]) -> dict[str, Any]:
     return {"total": listing.total, "listed": [item._asdict() for item in listing.listed]}

@@ -10,10 +10,12 @@ from typing import Any, Self
 from lienthong.ledger.report import Listing, Located
 from lienthong.outcome import OutcomeKind
 
-_SCHEMA = """
+_FORGETFUL = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -16000;
+"""
+_SCHEMA = """
 CREATE TABLE accepted (
     source TEXT, id TEXT, topic TEXT, part INTEGER, place INTEGER, passed INTEGER, copies INTEGER,
     PRIMARY KEY (source, id)
@@ -21,6 +23,7 @@ CREATE TABLE accepted (
 CREATE TABLE settled (
     source TEXT, id TEXT, kind TEXT, topic TEXT, part INTEGER, place INTEGER, PRIMARY KEY (source, id)
 ) WITHOUT ROWID;
+CREATE TABLE span (topic TEXT, part INTEGER, begins INTEGER, ends INTEGER);
 """
 # A passed copy is remembered rather than an open one, because only a passed one can be lost.
 _ACCEPT = """
@@ -41,20 +44,42 @@ WHERE a.source IS NULL AND EXISTS (
 """
 
 
-class Scratch:
-    """Joins accepted records with receipts.
+class ScratchDatabase:
+    """A database for one comparison, to be used in ``with``.
+
+    Args:
+        schema: Statements that make its tables.
 
     Delivery:
         Nothing is kept: the files vanish at the end, also when the process is killed on a system that cleans its
         temporary folder.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, schema: str) -> None:
         self._folder = TemporaryDirectory(prefix="lienthong-reconcile-")
         self._database = sqlite3.connect(Path(self._folder.name) / "scratch.sqlite3", isolation_level=None)
-        self._database.executescript(_SCHEMA)
-        self._database.execute("CREATE TABLE span (topic TEXT, part INTEGER, begins INTEGER, ends INTEGER)")
+        self._database.executescript(_FORGETFUL + schema)
         self._database.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+        self._folder.cleanup()
+
+    def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+        row: tuple[Any, ...] = self._database.execute(query, parameters).fetchone()
+        return row
+
+
+class Scratch(ScratchDatabase):
+    """Joins accepted records with receipts."""
+
+    def __init__(self) -> None:
+        super().__init__(_SCHEMA)
 
     def accept(self, rows: Iterable[tuple[str, str, str, int, int, int]]) -> None:
         """Add records of the source topics.
@@ -102,7 +127,7 @@ class Scratch:
         counted = self._database.execute(f"SELECT s.kind, count(*) FROM {_JOINED} GROUP BY s.kind")  # noqa: S608
         return {kind: number for kind, number in counted if kind and OutcomeKind(kind).is_end}
 
-    def waiting(self, kind: OutcomeKind, limit: int) -> Listing:
+    def waiting(self, kind: OutcomeKind, limit: int) -> Listing[Located]:
         """Return accepted records whose receipt says that they wait.
 
         Args:
@@ -111,7 +136,7 @@ class Scratch:
         """
         return self._listing(f"{_JOINED} WHERE s.kind = ?", "a", limit, (kind.value,))
 
-    def in_flight(self, limit: int) -> Listing:
+    def in_flight(self, limit: int) -> Listing[Located]:
         """Return records without an end that the pipeline has not passed.
 
         Args:
@@ -119,7 +144,7 @@ class Scratch:
         """
         return self._listing(f"{_JOINED} WHERE {_IN_FLIGHT} AND NOT a.passed", "a", limit)
 
-    def lost(self, limit: int) -> Listing:
+    def lost(self, limit: int) -> Listing[Located]:
         """Return records without an end that the pipeline has passed.
 
         Args:
@@ -127,7 +152,7 @@ class Scratch:
         """
         return self._listing(f"{_JOINED} WHERE {_IN_FLIGHT} AND a.passed", "a", limit)
 
-    def unknown(self, limit: int) -> Listing:
+    def unknown(self, limit: int) -> Listing[Located]:
         """Return receipts from the part that was read whose record is not there.
 
         Args:
@@ -135,23 +160,10 @@ class Scratch:
         """
         return self._listing(_UNKNOWN, "s", limit)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
-        self._folder.cleanup()
-
-    def _listing(self, clause: str, of: str, limit: int, parameters: tuple[Any, ...] = ()) -> Listing:
+    def _listing(self, clause: str, of: str, limit: int, parameters: tuple[Any, ...] = ()) -> Listing[Located]:
         (total,) = self._one(f"SELECT count(*) FROM {clause}", parameters)  # noqa: S608 - only constants above
         columns = f"{of}.source, {of}.id, {of}.topic, {of}.part, {of}.place"
         order = f"{of}.topic, {of}.part, {of}.place"
         query = f"SELECT {columns} FROM {clause} ORDER BY {order} LIMIT ?"  # noqa: S608 - only constants above
         listed = [Located(*row) for row in self._database.execute(query, (*parameters, limit))] if total else []
         return Listing(total, listed)
-
-    def _one(self, query: str, parameters: tuple[Any, ...] = ()) -> tuple[Any, ...]:
-        row: tuple[Any, ...] = self._database.execute(query, parameters).fetchone()
-        return row

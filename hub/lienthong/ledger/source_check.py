@@ -1,24 +1,21 @@
 """Compares what a provincial system holds with what has come in: what was never sent, and what differs."""
 
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from lienthong.codec import RecordCodec
 from lienthong.errors import LienthongError
 from lienthong.ledger.reconcile import KafkaView
+from lienthong.ledger.report import Listing
+from lienthong.ledger.scratch import ScratchDatabase
 from lienthong.ledger.source_list import ListedDossier
 from lienthong.record import Record
 
 _SCHEMA = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
 CREATE TABLE listed (
     code TEXT PRIMARY KEY, line INTEGER, wanted TEXT, seen INTEGER DEFAULT 0, at REAL DEFAULT 0, state TEXT DEFAULT ''
 ) WITHOUT ROWID;
@@ -35,63 +32,60 @@ WHERE code = ?3
 _DIFFERS = "seen AND wanted != '' AND state != '' AND wanted != state"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One dossier that the system and the hub know differently.
 
     Attributes:
         line: Where it stands in the file.
-        code: The dossier code.
+        dossier_code: Its code.
         theirs: State in the file; empty if it does not say.
         ours: State in the last record that came in; empty for none.
     """
 
     line: int
-    code: str
+    dossier_code: str
     theirs: str
     ours: str
 
 
 @dataclass(slots=True)
 class SourceReport:
-    """What the comparison found; all are counted, the first are listed.
+    """What the comparison found.
 
     Attributes:
         listed: Dossiers in the file; a code that is there twice counts once, as its last row says.
-        agreeing: Those whose last record says the same, or that the file says nothing more about.
         never_sent: Nothing of them ever came in.
         differing: Their last record says another state.
         forgotten: The ledger knows them, but Kafka no longer holds a record to compare with.
-        first_never_sent: Some of them.
-        first_differing: Some of them.
     """
 
     listed: int = 0
-    agreeing: int = 0
-    never_sent: int = 0
-    differing: int = 0
+    never_sent: Listing[Difference] = field(default_factory=Listing)
+    differing: Listing[Difference] = field(default_factory=Listing)
     forgotten: int = 0
-    first_never_sent: list[Difference] = field(default_factory=list)
-    first_differing: list[Difference] = field(default_factory=list)
+
+    @property
+    def agreeing(self) -> int:
+        """Those whose last record says the same, or that the file says nothing more about."""
+        return self.listed - self.never_sent.total - self.differing.total - self.forgotten
 
     @property
     def is_complete(self) -> bool:
         """Whether everything that the system holds came in as it is now."""
-        return not self.never_sent and not self.differing
+        return not self.never_sent.total and not self.differing.total
 
     def as_document(self) -> dict[str, Any]:
         """Return the report as a JSON document."""
-        names = ("listed", "agreeing", "never_sent", "differing", "forgotten")
         return {
             "complete": self.is_complete,
-            **{name: getattr(self, name) for name in names},
-            "first_never_sent": [_document(each) for each in self.first_never_sent],
-            "first_differing": [_document(each) for each in self.first_differing],
+            "listed": self.listed,
+            "agreeing": self.agreeing,
+            "never_sent": self.never_sent.total,
+            "differing": self.differing.total,
+            "forgotten": self.forgotten,
+            "first_never_sent": [each._asdict() for each in self.never_sent.listed],
+            "first_differing": [each._asdict() for each in self.differing.listed],
         }
-
-
-def _document(each: Difference) -> dict[str, Any]:
-    return {"line": each.line, "dossier_code": each.code, "theirs": each.theirs, "ours": each.ours}
 
 
 def check_source(
@@ -121,25 +115,42 @@ def check_source(
     Delivery:
         Reads only. What comes in while it reads may still be missing from the report.
     """
-    with TemporaryDirectory(prefix="lienthong-reconcile-") as folder:
-        database = sqlite3.connect(Path(folder) / "source.sqlite3", isolation_level=None)
-        try:
-            database.executescript(_SCHEMA)
-            database.execute("BEGIN")
-            database.executemany(_LIST, ((row.code, row.line, row.state) for row in rows))
-            begins, ends = view.beginning_offsets([topic]), view.end_offsets([topic])
-            with view.reader(begins, ends=ends, is_expiry_fatal=False) as reader:
-                for records in reader.batches():
-                    _see(database, records, codec)
-            return _report(database, is_known, limit)
-        finally:
-            database.close()
+    with _Comparison(_SCHEMA) as comparison:
+        comparison.take(rows)
+        begins, ends = view.beginning_offsets([topic]), view.end_offsets([topic])
+        with view.reader(begins, ends=ends, is_expiry_fatal=False) as reader:
+            for records in reader.batches():
+                if codec is not None:
+                    codec.begin_batch()
+                comparison.see(found for record in records if (found := _state_of(record, codec)) is not None)
+        return comparison.report(is_known, limit)
 
 
-def _see(database: sqlite3.Connection, records: Sequence[Record], codec: RecordCodec | None) -> None:
-    if codec is not None:
-        codec.begin_batch()
-    database.executemany(_SEE, (found for record in records if (found := _state_of(record, codec)) is not None))
+class _Comparison(ScratchDatabase):
+    """Joins what is listed with what came in."""
+
+    def take(self, rows: Iterable[ListedDossier]) -> None:
+        self._database.executemany(_LIST, ((row.code, row.line, row.state) for row in rows))
+
+    def see(self, states: Iterable[tuple[float, str, str]]) -> None:
+        self._database.executemany(_SEE, states)
+
+    def report(self, is_known: Callable[[str], bool], limit: int) -> SourceReport:
+        (listed,) = self._one("SELECT count(*) FROM listed")
+        report = SourceReport(listed)
+        (report.differing.total,) = self._one(f"SELECT count(*) FROM listed WHERE {_DIFFERS}")  # noqa: S608
+        columns = "SELECT line, code, wanted, state FROM listed WHERE"
+        differing = self._database.execute(f"{columns} {_DIFFERS} ORDER BY line LIMIT ?", (limit,))
+        report.differing.listed = [Difference(*row) for row in differing]
+        for row in self._database.execute(f"{columns} NOT seen ORDER BY line"):
+            unseen = Difference(*row)
+            if is_known(unseen.dossier_code):
+                report.forgotten += 1
+                continue
+            report.never_sent.total += 1
+            if len(report.never_sent.listed) < limit:
+                report.never_sent.listed.append(unseen)
+        return report
 
 
 def _state_of(record: Record, codec: RecordCodec | None) -> tuple[float, str, str] | None:
@@ -154,20 +165,3 @@ def _state_of(record: Record, codec: RecordCodec | None) -> tuple[float, str, st
         # It came in, whatever can still be read of it.
         return 0.0, "", key
     return at, state if isinstance(state, str) else "", key
-
-
-def _report(database: sqlite3.Connection, is_known: Callable[[str], bool], limit: int) -> SourceReport:
-    report = SourceReport(listed=database.execute("SELECT count(*) FROM listed").fetchone()[0])
-    (report.differing,) = database.execute(f"SELECT count(*) FROM listed WHERE {_DIFFERS}").fetchone()  # noqa: S608
-    columns = "SELECT line, code, wanted, state FROM listed WHERE"
-    differing = database.execute(f"{columns} {_DIFFERS} ORDER BY line LIMIT ?", (limit,))
-    report.first_differing = [Difference(*row) for row in differing]
-    for row in database.execute(f"{columns} NOT seen ORDER BY line"):
-        if is_known(row[1]):
-            report.forgotten += 1
-            continue
-        report.never_sent += 1
-        if len(report.first_never_sent) < limit:
-            report.first_never_sent.append(Difference(*row))
-    report.agreeing = report.listed - report.differing - report.never_sent - report.forgotten
-    return report

@@ -34,6 +34,7 @@ from lienthong.transport.assignment import Assignment
 
 log = structlog.get_logger(__name__)
 
+#: What a step does with one record of a partition, which the last argument makes ready.
 Replay = Callable[[Assignment, Record, Callable[[Record], Record]], Awaitable[Work]]
 _POLL_SECONDS = 0.2
 #: How long a partition that leaves waits for commands that are being carried out; the rest is the next owner's.

@@ -142,14 +142,14 @@ class Settler:
 
     async def _ours(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """Hold outcomes of a process that was silent; of partitions that are gone, tell only of what happened."""
-        if all(assignment is None or not assignment.is_suspect for assignment in {each.assignment for each in entries}):
+        owners = [owner for owner in {entry.assignment for entry in entries} if owner is not None and owner.is_suspect]
+        gone = {owner for owner in owners if not await confirmed(owner)}
+        if not gone:
             return entries
-        held = [entry for entry in entries if entry.assignment is not None and entry.assignment.is_suspect]
-        gone = {entry for entry in held if entry.assignment is not None and not await confirmed(entry.assignment)}
-        for entry in gone:
-            if not entry.become_late():
+        for entry in entries:
+            if entry.assignment in gone and not entry.become_late():
                 entry.done.cancel()
-        return [entry for entry in entries if not entry.done.cancelled()] if gone else entries
+        return [entry for entry in entries if not entry.done.cancelled()]
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
         records = [record for entry in entries for record in entry.records]

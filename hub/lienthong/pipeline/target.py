@@ -37,7 +37,6 @@ T = TypeVar("T")
 class _Call:
     """One record's calls: what is the same for all attempts, and what is known of them."""
 
-    function: Callable[[CallContext], Awaitable[object]]
     attempts: Attempts
     priority: Priority
     made: list[str]
@@ -132,7 +131,7 @@ class Target:
             LienthongError: What the target said of this record.
         """
         is_bulk = is_bulk or self._policy.priority == "bulk"
-        mine = _Call(function, attempts, Priority.BULK if is_bulk else Priority.LIVE, [])
+        mine = _Call(attempts, Priority.BULK if is_bulk else Priority.LIVE, [])
 
         with self._metrics.vitals.record():
             result, _ = await self._retrier.run(partial(self._attempt, context, function, mine), attempts)

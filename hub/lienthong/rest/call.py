@@ -50,10 +50,9 @@ async def call(
         raise error_for_exception(error, is_write=is_write) from error
     if is_answer is not None and is_answer(response):
         return response
-    if not 200 <= response.status_code < 300:
-        failure = error_for_response(response, clock=clock, is_write=is_write, statuses=statuses)
-        if failure is not None:
-            raise failure
+    failure = error_for_response(response, clock=clock, is_write=is_write, statuses=statuses)
+    if failure is not None:
+        raise failure
     if expected is not None:
         check_content(response, expected)
     return response

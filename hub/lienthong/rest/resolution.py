@@ -167,16 +167,14 @@ def check_content(response: httpx.Response, expected: Literal["xml", "json"]) ->
     Raises:
         TargetUnavailableError: With reason ``html_instead_of_<expected>`` or ``unexpected_content``.
     """
-    start = response.content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    start = _start_of(response.content)
     if start.startswith(_STARTS[expected]):
         return
     declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_page = start.startswith(_HTML_STARTS)
     if not is_page and (declared.endswith(expected) or not declared):
         return
-    is_page = is_page or "html" in declared
-    reason = f"html_instead_of_{expected}" if is_page else "unexpected_content"
-    raise TargetUnavailableError(f"the target answered with something else than {expected.upper()}", reason=reason)
+    raise _instead(expected, is_page=is_page or "html" in declared)
 
 
 def check_page(body: bytes, expected: Literal["xml", "json"]) -> None:
@@ -189,10 +187,17 @@ def check_page(body: bytes, expected: Literal["xml", "json"]) -> None:
     Raises:
         TargetUnavailableError: With reason ``html_instead_of_<expected>``.
     """
-    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML_STARTS):
-        raise TargetUnavailableError(
-            f"the target answered with something else than {expected.upper()}", reason=f"html_instead_of_{expected}"
-        )
+    if _start_of(body).startswith(_HTML_STARTS):
+        raise _instead(expected, is_page=True)
+
+
+def _start_of(body: bytes) -> bytes:
+    return body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+
+
+def _instead(expected: str, *, is_page: bool) -> TargetUnavailableError:
+    reason = f"html_instead_of_{expected}" if is_page else "unexpected_content"
+    return TargetUnavailableError(f"the target answered with something else than {expected.upper()}", reason=reason)
 
 
 def retry_after_seconds(response: httpx.Response, clock: Clock) -> float | None:

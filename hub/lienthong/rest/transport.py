@@ -1,6 +1,7 @@
 """Calls over one aiohttp session, with httpx's requests, answers and exceptions."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import aiohttp
@@ -37,7 +38,7 @@ class CommonHeaders:
 
     def __init__(self, headers: httpx.Headers) -> None:
         self.headers = headers.copy()
-        self.parsed = CIMultiDict([(name.decode(), value.decode()) for name, value in headers.raw])
+        self.parsed = _parsed(headers.raw)
         self._entries = list(_entries(headers))
 
     def are(self, headers: httpx.Headers) -> bool:
@@ -47,6 +48,10 @@ class CommonHeaders:
             headers: Of the client now.
         """
         return self._entries == _entries(headers)
+
+
+def _parsed(raw: Iterable[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+    return CIMultiDict([(name.decode(), value.decode()) for name, value in raw])
 
 
 def _entries(headers: httpx.Headers) -> list[tuple[bytes, bytes, bytes]]:
@@ -88,25 +93,18 @@ class Call(httpx.Request):
         self.extensions = extensions
         self.stream = httpx.ByteStream(content)
         self._content = content
-        self._own_headers: httpx.Headers | None = None
         self.target = target
         self.common = common
 
-    @property
-    def headers(self) -> httpx.Headers:
+    @cached_property
+    def headers(self) -> httpx.Headers:  # type: ignore[override]  # it can be set
         """Headers of this call, which may be changed."""
-        if self._own_headers is None:
-            self._own_headers = self.common.headers.copy()
-        return self._own_headers
-
-    @headers.setter
-    def headers(self, value: httpx.Headers) -> None:
-        self._own_headers = value
+        return self.common.headers.copy()
 
     @property
     def has_common_headers(self) -> bool:
         """Whether nobody has asked for the headers, and so nobody has changed them."""
-        return self._own_headers is None
+        return "headers" not in vars(self)
 
 
 class _Answer(httpx.Response):
@@ -116,7 +114,6 @@ class _Answer(httpx.Response):
         # Instead of the general way: what it does for streams costs as much as a tenth of a call.
         self.status_code = response.status
         self._raw_headers = response.raw_headers
-        self._own_headers: httpx.Headers | None = None
         self._request = request
         self.next_request = None
         self.extensions = dict(_HTTP_1_1)
@@ -128,16 +125,10 @@ class _Answer(httpx.Response):
         self._content = content
         self._num_bytes_downloaded = len(content)
 
-    @property
-    def headers(self) -> httpx.Headers:
+    @cached_property
+    def headers(self) -> httpx.Headers:  # type: ignore[override]  # it can be set
         """Headers of the answer."""
-        if self._own_headers is None:
-            self._own_headers = httpx.Headers(list(self._raw_headers))
-        return self._own_headers
-
-    @headers.setter
-    def headers(self, value: httpx.Headers) -> None:
-        self._own_headers = value
+        return httpx.Headers(list(self._raw_headers))
 
 
 class Transport(AiohttpTransport):
@@ -234,7 +225,7 @@ class Transport(AiohttpTransport):
         name = tuple(raw)
         known = self._known_headers.get(name)
         if known is None:
-            known = CIMultiDict([(name.decode(), value.decode()) for name, value in raw])
+            known = _parsed(raw)
             if len(self._known_headers) < _MAX_KNOWN_HEADERS:
                 self._known_headers[name] = known
         return known

@@ -68,7 +68,7 @@ class Assignment:
 
     def is_sure(self) -> bool:
         """Return whether the partition is ours without any doubt."""
-        return not self.is_over and (self._membership is None or not self._membership.is_suspect)
+        return not (self.is_over or self.is_suspect)
 
     def is_window_over(self, records: int) -> bool:
         """Return whether one record keeps more settled ones than this from being committed.

@@ -18,7 +18,7 @@ from lienthong_connectors.population.simulator import DATABASE
     ],
     indirect=["start"],
 )
-async def test_wrong_credentials_pause_the_pipeline_and_are_notshown_by(start, config):
+async def test_wrong_credentials_pause_the_pipeline_and_are_not_shown(start, config):
     """No retry mends them, and retrying may lock the account."""
     async with start(config=config) as database:
         with pytest.raises(TargetConfigurationError) as caught:

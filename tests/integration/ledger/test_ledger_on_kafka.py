@@ -264,9 +264,9 @@ def test_a_list_of_the_one_stop_system_is_compared_with_what_came_in(hub: Hub, t
 
     report = check_source(read_list(path), hub.view, topic, lambda _: False)
 
-    assert (report.listed, report.agreeing, report.differing, report.never_sent) == (3, 1, 1, 1)
-    assert [(each.code, each.ours) for each in report.first_differing] == [("H2", "processing")]
-    assert [each.code for each in report.first_never_sent] == ["H3"]
+    assert (report.listed, report.agreeing, report.differing.total, report.never_sent.total) == (3, 1, 1, 1)
+    assert [(each.dossier_code, each.ours) for each in report.differing.listed] == [("H2", "processing")]
+    assert [each.dossier_code for each in report.never_sent.listed] == ["H3"]
 
 
 async def test_what_the_commit_says_above_the_watermark_counts(hub: Hub, store: LedgerStore) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from sqlalchemy import select
@@ -138,3 +138,42 @@ def sqlite_feeder(tmp_path: Path) -> Iterator[Feeder]:
     made.prepare()
     yield Feeder(made)
     made.close()
+
+
+class TopicInMemory:
+    """What a comparison asks of Kafka, over the records of one partition."""
+
+    def __init__(self, *records: Record) -> None:
+        self._records = records
+        self.asked: set[str] = set()
+
+    def beginning_offsets(self, topics: list[str]) -> dict[Place, int]:
+        """Return the start of the partition."""
+        self.asked.update(topics)
+        return {Place(*topics, 0): 0}
+
+    def end_offsets(self, topics: list[str]) -> dict[Place, int]:
+        """Return its end."""
+        return {Place(*topics, 0): len(self._records)}
+
+    def reader(self, starts: Any, *, ends: Any, is_expiry_fatal: bool) -> Self:
+        """Return a reader, which is this itself; what expires meanwhile must end no comparison."""
+        del starts, ends
+        assert not is_expiry_fatal
+        return self
+
+    def batches(self) -> Iterator[list[Record]]:
+        """Yield everything."""
+        yield list(self._records)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def kafka_of() -> type[TopicInMemory]:
+    """Return what makes a topic of records."""
+    return TopicInMemory

@@ -1,7 +1,7 @@
 """The commands an operator types."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import pytest
@@ -138,13 +138,14 @@ def _answer(monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
 
 
 def test_a_list_of_the_one_stop_system_is_compared(
-    sqlite_feeder: Any, config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_feeder: Any, config_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kafka_of: Any
 ) -> None:
     """The office learns which dossiers it never sent, and a script sees it in the exit code."""
     sqlite_feeder.apply(sqlite_feeder.batch(sqlite_feeder.receipt("id-1", "delivered")))
     path = tmp_path / "list.csv"
     path.write_text(f"Mã hồ sơ\n{sqlite_feeder.dossier}\nH57.21-261008-0999\n", encoding="utf-8")
-    monkeypatch.setattr(module, "_view", lambda *_: _EmptyKafka())
+    expired = kafka_of()
+    monkeypatch.setattr(module, "_view", lambda *_: expired)
 
     result = _run(config_file, "reconcile", "--source", str(path))
     as_json = _run(config_file, "reconcile", "--source", str(path), "--json")
@@ -153,28 +154,4 @@ def test_a_list_of_the_one_stop_system_is_compared(
     assert "2 dossiers listed: 0 agree, 1 never sent (chưa gửi), 0 differ" in result.output
     assert "never sent: H57.21-261008-0999 (line 3)" in result.output
     assert orjson.loads(as_json.stdout)["forgotten"] == 1
-
-
-class _EmptyKafka:
-    """A cluster whose topic has expired."""
-
-    def beginning_offsets(self, topics: list[str]) -> dict[Any, int]:
-        """Return nothing."""
-        assert topics == ["hue.records.dossier"]
-        return {}
-
-    end_offsets = beginning_offsets
-
-    def reader(self, *_: object, **__: object) -> "_EmptyKafka":
-        """Return a reader of nothing."""
-        return self
-
-    def batches(self) -> list[Any]:
-        """Return nothing."""
-        return []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
+    assert expired.asked == {"hue.records.dossier"}
