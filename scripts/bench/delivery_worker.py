@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lienthong.config.models import HubSettings, KafkaSettings
-from lienthong.pipeline import compose, worker
+from lienthong.pipeline import worker
 from lienthong.pipeline.definitions import DeliverStep, Pipeline, PipelinePolicy, load_pipelines
+from lienthong.targets import connectors
 from lienthong.topic_names import TopicNames
 from scripts.bench.sink import CONNECTOR, NAME
 
@@ -54,6 +55,6 @@ def run(settings: HubSettings, pipeline: Pipeline, ready_file: Path | None = Non
         pipeline: From :func:`delivery_pipeline`.
         ready_file: Gets a line once the worker owns partitions.
     """
-    load_one = compose.load_one
-    compose.load_one = lambda group, name: CONNECTOR if name == NAME else load_one(group, name)
+    load_one = connectors.load_one
+    connectors.load_one = lambda group, name: CONNECTOR if name == NAME else load_one(group, name)
     worker.run(settings, pipeline, ready_file)

@@ -216,8 +216,8 @@ def _reveal(
     from lienthong.codec import RecordCodec
     from lienthong.delivery.looking import seen
     from lienthong.keys import FileKeyProvider
-    from lienthong.pipeline.compose import hash_key
     from lienthong.record import Record
+    from lienthong.targets.hash_key import hash_key
 
     clock = SystemClock()
     intent = desk.access(stored, actor=actor, purpose=purpose, legal_basis=legal_basis, secret=hash_key(settings))

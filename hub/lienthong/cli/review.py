@@ -142,7 +142,7 @@ def _decide(
 def _reveal(
     settings: HubSettings, desk: "ReviewDesk", found: "Review", actor: str, purpose: str, legal_basis: str
 ) -> bytes:
-    from lienthong.pipeline.compose import hash_key
+    from lienthong.targets.hash_key import hash_key
 
     intent = desk.access(found, actor=actor, purpose=purpose, legal_basis=legal_basis, secret=hash_key(settings))
     # Both are acknowledged before anything is shown: no entry, no look.

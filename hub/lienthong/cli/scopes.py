@@ -82,7 +82,7 @@ def allow(
     from lienthong.delivery.scope import scope_of
     from lienthong.kafka.cluster import ClusterView
     from lienthong.kafka.settings import client_configuration
-    from lienthong.pipeline.compose import hash_key
+    from lienthong.targets.hash_key import hash_key
     from lienthong.topic_names import TopicNames
 
     if bool(value) == bool(beginning):

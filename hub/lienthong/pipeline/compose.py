@@ -1,30 +1,18 @@
 """The composition root: builds an engine out of configuration and installed packages."""
 
-import os
-from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
-
-import structlog
-from pydantic import ValidationError
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
-from lienthong.config.loader import describe
 from lienthong.config.models import HubSettings
-from lienthong.connector import ConnectorContext, ConnectorKind, ConnectorSpec, Effect
+from lienthong.connector import ConnectorKind, Effect
 from lienthong.errors import ConfigurationError
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.settings import PIPELINE_OVERRIDES, client_configuration
 from lienthong.keys import FileKeyProvider
-from lienthong.limits.gate import Gate, Gates
-from lienthong.limits.policy import TargetLimits, load_limits
-from lienthong.limits.store import LeaseStore, MemoryStore, new_worker_name
 from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
-from lienthong.pipeline.attempt import Turns
 from lienthong.pipeline.bulk_lane import BulkLane, Pace, readers_of, waiting_records
 from lienthong.pipeline.crash_guard import CrashGuard
 from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline, load_pipelines
@@ -41,15 +29,12 @@ from lienthong.pipeline.remote import RemoteEngine
 from lienthong.pipeline.step import RemoteStep
 from lienthong.pipeline.target import Target
 from lienthong.pipeline.verify import Verify
-from lienthong.plugins import load_one
 from lienthong.pseudonym import Pseudonymizer
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.registry.topics import TopicCatalogue, is_source
-from lienthong.rest.client import ClientFactory
-
-#: Key in a connector's configuration that is the hub's, not the connector's.
-LIMITS_KEY = "limits"
-_LEVEL_FOR_REAL_ENDPOINTS = 3
+from lienthong.targets.connectors import build_connector, open_gate
+from lienthong.targets.hash_key import hash_key
+from lienthong.targets.turns import Turns
 
 
 def build_engine(
@@ -120,7 +105,7 @@ def _remote_step(
     if isinstance(step, ForwardStep):
         raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector")
     kind = ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
-    gates, gate = _gate(settings, pipeline, step.connector, clock)
+    gates, gate = open_gate(settings, step.connector, pipeline.name, clock)
     turns = Turns(gate, clock).wait
     spec, connector = build_connector(settings, step.connector, kind, clock, turns)
     target = Target(
@@ -139,99 +124,6 @@ def _remote_step(
             f"the connector {spec.name} declares query_before_write and has no was_done to ask with"
         )
     return Deliver(pipeline, step, connector, target, spec.accepts, spec.effect_of, producer)
-
-
-def limits_of(settings: HubSettings, name: str) -> TargetLimits:
-    """Return what a target allows, as configured under ``connectors.<name>.limits``.
-
-    Args:
-        settings: The hub's configuration.
-        name: Name of the connector.
-
-    Raises:
-        ConfigurationError: If a key is unknown, a unit is missing or two values contradict each other.
-    """
-    return load_limits(name, settings.connectors.get(name, {}).get(LIMITS_KEY) or {})
-
-
-def _gate(settings: HubSettings, pipeline: Pipeline, name: str, clock: Clock) -> tuple[Gates | None, Gate | None]:
-    limits = limits_of(settings, name)
-    if limits == TargetLimits():
-        return None, None
-    store: LeaseStore = MemoryStore(clock)
-    if limits.is_counted:
-        # Most targets have no limits, and a database library costs memory and time at the start.
-        from lienthong.limits.sql_store import SqlStore
-
-        store = SqlStore(_limits_url(settings), clock)
-    gates = Gates(store, clock, worker=new_worker_name(pipeline.name))
-    return gates, gates.of(name, limits)
-
-
-def _limits_url(settings: HubSettings) -> str:
-    """Return where limits are shared: a file for the workers of one machine, the ledger's PostgreSQL for more."""
-    ledger = settings.ledger.url.get_secret_value()
-    return f"sqlite:///{settings.state_directory / 'limits.sqlite3'}" if ledger.startswith("sqlite") else ledger
-
-
-def build_connector(
-    settings: HubSettings,
-    name: str,
-    kind: ConnectorKind,
-    clock: Clock,
-    admit: Callable[[], Awaitable[None]] | None = None,
-) -> tuple[ConnectorSpec, Any]:
-    """Return a connector with its validated configuration.
-
-    Args:
-        settings: The hub's configuration.
-        name: Name of the connector.
-        kind: What it must be.
-        clock: Where to read the time.
-        admit: Awaited before each of its requests; None for nothing to wait for.
-
-    Raises:
-        ConfigurationError: If it is of another kind, its configuration is wrong, or it is a real endpoint that the
-            approved security level does not allow.
-
-    Source:
-        NĐ 69/2024 Đ18, NĐ 70/2024 Đ7: direct connection needs an information system of security level 3.
-    """
-    spec: ConnectorSpec = load_one("lienthong.connectors", name)
-    if spec.kind is not kind:
-        raise ConfigurationError(f"the connector {name} is a {spec.kind.value}, not a {kind.value}")
-    if name not in settings.connectors:
-        raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
-    try:
-        own = {key: value for key, value in settings.connectors[name].items() if key != LIMITS_KEY}
-        config = spec.config.model_validate(own)
-    except ValidationError as error:
-        raise ConfigurationError(describe(error, f"connectors.{name}")) from None
-    if settings.security_level < _LEVEL_FOR_REAL_ENDPOINTS and not getattr(config, "simulator", False):
-        raise ConfigurationError(
-            f"the connector {name} points to a real endpoint, which needs security_level 3; "
-            "set it once the system is approved, or use a simulator"
-        )
-    context = ConnectorContext(http=ClientFactory(admit), clock=clock, logger=structlog.get_logger(name))
-    return spec, spec.factory(config, context)
-
-
-def hash_key(settings: HubSettings) -> bytes:
-    """Return the key of the hashes over questions: the same for all workers and after every restart.
-
-    Args:
-        settings: The hub's configuration.
-
-    Raises:
-        ConfigurationError: If production has no key file.
-    """
-    path = settings.secrets.pseudonym_key_file
-    if path is None:
-        if settings.environment == "production":
-            raise ConfigurationError("secrets.pseudonym_key_file is missing; questions are never logged unkeyed")
-        path = settings.state_directory / "pseudonym-keys.json"
-        ensure_key_file(path)
-    return Pseudonymizer.from_file(path).alias("purpose", "question-hash").encode()
 
 
 def _pure_step(
@@ -312,22 +204,3 @@ def pseudonymizer(settings: HubSettings) -> Pseudonymizer | None:
     """
     path = settings.secrets.pseudonym_key_file
     return Pseudonymizer.from_file(path) if path is not None else None
-
-
-def ensure_key_file(path: Path) -> None:
-    """Create a development key file once; workers that start together end up with the same one.
-
-    Args:
-        path: Where it is.
-    """
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mine = path.with_name(f"{path.name}.{os.getpid()}")
-    Pseudonymizer.create_file(mine)
-    try:
-        os.link(mine, path)
-    except FileExistsError:
-        return
-    finally:
-        mine.unlink()

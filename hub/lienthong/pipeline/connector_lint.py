@@ -7,8 +7,8 @@ from lienthong.config.yaml_lines import YamlLines, explain
 from lienthong.connector import ConnectorSpec, Effect, Sink
 from lienthong.errors import PluginError
 from lienthong.limits.policy import TargetLimits
-from lienthong.pipeline.compose import LIMITS_KEY
 from lienthong.plugins import load_one
+from lienthong.targets.connectors import LIMITS_KEY
 
 _SECTION = "connectors"
 

@@ -24,9 +24,9 @@ from lienthong.errors import (
 from lienthong.limits.gate import Gate
 from lienthong.limits.policy import Priority
 from lienthong.observability.metrics import Metrics
-from lienthong.pipeline.attempt import Attempt, attempting
 from lienthong.pipeline.definitions import Pipeline, PipelinePolicy
 from lienthong.pipeline.target_watch import CONFIGURATION, SUSPENDED, TargetWatch
+from lienthong.targets.turns import Attempt, attempting
 
 log = structlog.get_logger(__name__)
 

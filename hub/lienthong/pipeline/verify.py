@@ -1,10 +1,7 @@
 """The step that asks a lookup about each record once, with the access log around every question."""
 
-import hashlib
-import hmac
 from typing import Any
 
-from lienthong.access_log import AccessEntry, AccessPhase, encode
 from lienthong.clock import Clock
 from lienthong.connector import CallContext, Lookup
 from lienthong.delivery.effect import effect_key
@@ -20,6 +17,7 @@ from lienthong.pipeline.step import ReviewRequired, ScopeBlocked, call_context
 from lienthong.pipeline.target import Target
 from lienthong.record import BULK, LANE_HEADER, OutgoingRecord
 from lienthong.schema import LookupBinding, dataschema
+from lienthong.targets.access_trail import AccessTrail
 
 
 class Verify:
@@ -54,9 +52,9 @@ class Verify:
         self._step = step
         self._lookup = lookup
         self._target = target
-        self._producer = producer
         self._clock = clock
-        self._secret = secret
+        log_topic = pipeline.names.access_log
+        self._trail = AccessTrail(step.connector, step.query, log_topic, producer.send, clock, secret)
         self._topic = pipeline.names.full(step.topic)
         self.types = frozenset(pipeline.definition.types)
 
@@ -92,7 +90,7 @@ class Verify:
             return Handled(Outcome.filtered("nothing_to_ask", attempts=0))
         if mark_of(event.source, event.id) in state.recent:
             return Handled(Outcome.filtered("already_decided", attempts=0))
-        mark = self._hash(binding.fingerprint(query))
+        mark = self._trail.mark_of(binding.fingerprint(query))
         if mark[:16] in state.asked:
             return Handled(Outcome.filtered("already_asked", attempts=0))
         effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
@@ -117,7 +115,7 @@ class Verify:
         binding = spec.lookups[self._step.query]
         query = binding.query(data)
         effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
-        mark = self._hash(binding.fingerprint(query)) if query is not None else ""
+        mark = self._trail.mark_of(binding.fingerprint(query)) if query is not None else ""
         known = state if not mark or mark[:16] in state.asked else state.with_question(mark[:16])
         answer = Answer(AnswerStatus.APPROVED)
         return Handled(Outcome.delivered("approved", attempts=0), [self._result(item, binding, answer)], known, effect)
@@ -139,13 +137,13 @@ class Verify:
         attempts = item.attempts
 
         async def once(mine: CallContext) -> Answer:
-            await self._log(mine, mark, AccessPhase.INTENT)
+            await self._trail.intend(mine, mark)
             try:
                 answer = await self._lookup.lookup(query, mine)
             except LienthongError as error:
-                await self._log(mine, mark, AccessPhase.RESULT, error.code)
+                await self._trail.conclude(mine, mark, error.code)
                 raise
-            await self._log(mine, mark, AccessPhase.RESULT, answer.status.value, answer.fields)
+            await self._trail.conclude(mine, mark, answer.status.value, answer.fields)
             return answer
 
         try:
@@ -157,28 +155,6 @@ class Verify:
             error.attempts = attempts.made
             raise
         return answer, attempts.made, made
-
-    async def _log(
-        self, context: CallContext, mark: str, phase: AccessPhase, result: str = "", fields: tuple[str, ...] = ()
-    ) -> None:
-        entry = AccessEntry(
-            verification_id=context.effect_key,
-            phase=phase,
-            at=self._clock.now(),
-            actor=context.actor,
-            on_behalf_of=context.on_behalf_of,
-            key=context.key,
-            purpose=context.purpose,
-            legal_basis=context.legal_basis,
-            target=self._step.connector,
-            operation=self._step.query,
-            attempt=context.attempt,
-            attempt_id=context.attempt_id,
-            query_hash=mark,
-            fields=fields,
-            result=result,
-        )
-        await self._producer.send([encode(entry, self._pipeline.names.access_log)])
 
     def _result(self, item: Item, binding: LookupBinding, answer: Answer) -> OutgoingRecord:
         event, _, data = item.decoded()
@@ -199,6 +175,3 @@ class Verify:
         if item.is_bulk:
             headers.append((LANE_HEADER, BULK))
         return OutgoingRecord(self._topic, item.record.key, value, headers)
-
-    def _hash(self, fingerprint: bytes) -> str:
-        return hmac.new(self._secret, fingerprint, hashlib.sha256).hexdigest()

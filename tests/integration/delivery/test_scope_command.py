@@ -17,8 +17,8 @@ from lienthong.delivery.scope import parse_scope, scope_of
 from lienthong.kafka.cluster import ClusterView
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.settings import client_configuration
-from lienthong.pipeline.compose import hash_key
 from lienthong.record import Record
+from lienthong.targets.hash_key import hash_key
 from lienthong.topic_names import TopicNames
 
 pytestmark = pytest.mark.kafka

@@ -22,7 +22,7 @@ from lienthong.limits.gate import Gates
 from lienthong.limits.policy import load_limits
 from lienthong.limits.sql_store import SqlStore
 from lienthong.limits.store import new_worker_name
-from lienthong.pipeline.attempt import Turns
+from lienthong.targets.turns import Turns
 from lienthong.rest import ClientFactory, call
 
 url, portal, limits = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])

@@ -9,7 +9,7 @@ from lienthong.delivery.interruption import Interrupted, Interruption
 from lienthong.delivery.retry import Attempts
 from lienthong.errors import TargetUnavailableError
 from lienthong.limits.policy import Priority
-from lienthong.pipeline.attempt import Attempt, Turns, attempting
+from lienthong.targets.turns import Attempt, Turns, attempting
 
 CONTEXT = CallContext("deliver", "e-1", 0, "", "p", "l", "officer-1", "", "k")
 AWAY = TargetUnavailableError("away")

@@ -1,0 +1,1 @@
+"""What all callers of remote systems share, in pipelines and at the counter: connector, turns, access log."""
