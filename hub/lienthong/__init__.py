@@ -12,8 +12,12 @@ from lienthong.connector import (
     ConnectorSpec,
     Effect,
     Lookup,
+    PollContext,
     SimulatorSpec,
     Sink,
+    Source,
+    SourceBatch,
+    SourceEvent,
 )
 from lienthong.envelope import Event
 from lienthong.outcome import Answer, AnswerStatus, Finding, Outcome, OutcomeKind
@@ -39,10 +43,14 @@ __all__ = [
     "Outcome",
     "OutcomeKind",
     "OutgoingRecord",
+    "PollContext",
     "Record",
     "SchemaSpec",
     "SimulatorSpec",
     "Sink",
+    "Source",
+    "SourceBatch",
+    "SourceEvent",
     "SystemClock",
     "dataschema",
 ]

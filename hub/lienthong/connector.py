@@ -2,12 +2,13 @@
 
 A connector translates; it never retries, sleeps, limits, logs values or keeps state between records. The engine calls,
 in this order: ``open`` once → ``deliver`` or ``lookup`` for each record, up to ``max_in_flight`` at once and never two
-with the same key → ``close`` once, also after a failed ``open``.
+with the same key; or ``poll`` again and again, one at a time → ``close`` once, also after a failed ``open``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -128,7 +129,7 @@ class CallContext(NamedTuple):
 
 
 class Connector(ABC, Generic[ConfigT]):
-    """Common part of sinks and lookups.
+    """Common part of sinks, lookups and sources.
 
     Args:
         config: Validated configuration of this connector.
@@ -234,11 +235,107 @@ class Lookup(Connector[ConfigT]):
         """
 
 
+class SourceEvent(NamedTuple):
+    """One record that a source found.
+
+    Attributes:
+        key: What order holds for, such as the dossier code; never a personal identifier.
+        event: CloudEvents attributes and bytes. ``id`` is the same whenever the same state of the same thing is seen,
+            such as a hash of platform, id and version of the state: reading it again is then the same record.
+    """
+
+    key: str
+    event: Event
+
+    def __repr__(self) -> str:
+        """Show the event only: a connector at fault could have put anything into the key."""
+        return f"SourceEvent({self.event!r})"
+
+
+class SourceBatch(NamedTuple):
+    """What one page of a source holds.
+
+    Attributes:
+        events: Written in this order.
+        cursor: Where the next poll goes on once this batch is durable: opaque to the engine, not empty, at most 4 KiB
+            of UTF-8, no personal data.
+        receipt: What :meth:`Source.acknowledge` needs; the engine never looks at it.
+    """
+
+    events: Sequence[SourceEvent]
+    cursor: str
+    receipt: Any = None
+
+    def __repr__(self) -> str:
+        """Show the size only: the receipt may hold personal data."""
+        return f"SourceBatch(events={len(self.events)})"
+
+
+class PollContext(NamedTuple):
+    """Who reads what, for one poll.
+
+    Attributes:
+        pipeline: Name of the pipeline.
+        purpose: Why the data may be used.
+        legal_basis: The law that allows it.
+        actor: The named automatic account.
+        now: When the poll began.
+        overlap_seconds: How far before its cursor the source reads again, because platforms show records late.
+    """
+
+    pipeline: str
+    purpose: str
+    legal_basis: str
+    actor: str
+    now: datetime
+    overlap_seconds: float
+
+
+class Source(Connector[ConfigT]):
+    """Reads what is new on a platform that is asked for it."""
+
+    @abstractmethod
+    def poll(self, cursor: str, context: PollContext) -> AsyncIterator[SourceBatch]:
+        """Yield what is new since a cursor, page by page, until nothing more is there.
+
+        Args:
+            cursor: That of the last durable batch; empty at the first start ever.
+            context: Who reads what.
+
+        Raises:
+            RetriableError: The poll begins again at the last durable cursor, after a wait.
+            TargetConfigurationError: The pipeline pauses.
+            RecordError: The page cannot be read; it is tried again like an absent platform, with an alert. What is
+                wrong with one record only is left in its event, which then becomes a dead letter.
+
+        Delivery:
+            The next batch is asked for when this one is durable and acknowledged. What stands at one instant may be
+            split over two batches only if the cursor says how far: a cursor that is a bare time must be read again
+            from that very time on.
+        """
+
+    async def acknowledge(self, batch: SourceBatch, context: PollContext) -> None:
+        """Tell the platform that a batch has arrived; by default nothing is told.
+
+        Args:
+            batch: Every event of it is acknowledged by Kafka.
+            context: Who reads what.
+
+        Raises:
+            LienthongError: As from :meth:`poll`; the cursor is not saved and the batch is read again.
+
+        Delivery:
+            At least once: after a crash the same batch may be read and acknowledged again.
+        """
+        del batch, context
+
+
 class ConnectorKind(StrEnum):
     """What a connector can be used for."""
 
     SINK = "sink"
     LOOKUP = "lookup"
+    SOURCE = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +344,14 @@ class ConnectorSpec:
 
     Attributes:
         name: Name in pipelines and configuration.
-        kind: Sink or lookup.
+        kind: Sink, lookup or source.
         config: Model of its configuration; unknown fields must be refused.
         factory: Builds the connector from its configuration and a context.
         title_vi: Official Vietnamese name of the target.
         effects: Declaration of each operation.
         operations: Record type → operation that writes it; types that are not named count as the weakest operation.
-        accepts: Record types (sink) or query names (lookup) that it understands.
+        accepts: Record types (sink) or query names (lookup) that it understands, or record types that it finds
+            (source).
         has_version_check: Whether the target itself refuses an older write.
     """
 

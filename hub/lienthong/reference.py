@@ -12,6 +12,7 @@ from lienthong import errors
 from lienthong.access_log import AccessEntry
 from lienthong.config.loader import ENVIRONMENT_PREFIX
 from lienthong.config.models import HubSettings
+from lienthong.delivery.policy import format_duration
 from lienthong.limits.policy import TargetLimits
 from lienthong.pipeline.definitions import PipelineDefinition, installed_definitions
 from lienthong.reference_text import attribute_texts, default_text, generated, page, plain, summary, table, type_text
@@ -203,7 +204,7 @@ def _pipeline_rows(pipeline: PipelineDefinition) -> list[tuple[str, str]]:
     step = pipeline.step
     connector = getattr(step, "connector", "")
     topic = getattr(step, "topic", "")
-    kind = next(name for name in ("forward", "lookup", "deliver") if getattr(pipeline, name) is not None)
+    kind = next(name for name in ("forward", "lookup", "deliver", "poll") if getattr(pipeline, name) is not None)
     rows = [
         ("sources", ", ".join(f"`{source}`" for source in pipeline.sources)),
         ("types", ", ".join(f"`{each}`" for each in pipeline.types) or "all"),
@@ -211,12 +212,19 @@ def _pipeline_rows(pipeline: PipelineDefinition) -> list[tuple[str, str]]:
         ("connector", f"[`{connector}`](connectors/{connector}.md)" if connector else ""),
         ("to", f"`{topic}`" if topic else "the connector's target"),
         ("order", f"`{pipeline.order}`"),
+        ("interval, overlap", _times(pipeline)),
         ("purpose", getattr(step, "purpose", "")),
         ("legal basis", getattr(step, "legal_basis", "")),
         ("`max_in_flight`", str(pipeline.policy.max_in_flight) if pipeline.mode == "remote" else ""),
         ("errors", f"`{pipeline.policy.errors.tolerance}`"),
     ]
     return [(title, value) for title, value in rows if value]
+
+
+def _times(pipeline: PipelineDefinition) -> str:
+    if pipeline.poll is None:
+        return ""
+    return f"`{format_duration(pipeline.poll.interval)}`, `{format_duration(pipeline.poll.overlap)}`"
 
 
 def access_log_page() -> str:

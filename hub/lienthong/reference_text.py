@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from annotated_types import Ge, Le, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -82,6 +82,8 @@ def type_text(field: FieldInfo) -> str:
     for limit in field.metadata:
         if isinstance(limit, Ge):
             bounds.append(f"at least {limit.ge:,}")
+        elif isinstance(limit, Gt):
+            bounds.append(f"more than {limit.gt:,}")
         elif isinstance(limit, Le):
             bounds.append(f"at most {limit.le:,}")
         elif isinstance(limit, MinLen):

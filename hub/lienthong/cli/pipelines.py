@@ -25,7 +25,10 @@ def list_pipelines(config_file: Path | None) -> None:
         definition = pipeline.definition
         step = definition.step
         target = getattr(step, "connector", None) or getattr(step, "topic", "")
-        click.echo(f"{definition.name:<20} {definition.mode:<7} {', '.join(definition.sources)} → {target}")
+        origin = ", ".join(definition.sources)
+        if definition.poll is not None:
+            origin, target = definition.poll.connector, definition.poll.topic
+        click.echo(f"{definition.name:<20} {definition.mode:<7} {origin} → {target}")
         click.echo(f"{'':<20} {definition.description.vi}")
 
 
@@ -37,7 +40,7 @@ def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
     from lienthong.config.loader import config_path, load
     from lienthong.config.yaml_lines import YamlLines
     from lienthong.connector import ConnectorSpec
-    from lienthong.pipeline.connector_lint import lint_connectors, lint_spec
+    from lienthong.pipeline.connector_lint import lint_connectors, lint_kind, lint_spec
     from lienthong.pipeline.definitions import installed_definitions, lint, read_definition
     from lienthong.plugins import load_all
     from lienthong.registry.topics import TopicCatalogue
@@ -59,7 +62,8 @@ def lint_pipelines(config_file: Path | None, file: Path | None) -> None:
         path = config_path(chosen)
         lines = YamlLines(_text(path), str(path)) if path is not None else YamlLines("", "environment")
         problems += lint_connectors(settings, lines)
-    problems += [f"{name}: {problem}" for name, item in found.items() for problem in lint(item, topics, specs)]
+    for name, item in found.items():
+        problems += [f"{name}: {problem}" for problem in (*lint(item, topics, specs), *lint_kind(item, specs))]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:

@@ -15,7 +15,14 @@ from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
 from lienthong.pipeline.bulk_lane import BulkLane, Pace, readers_of, waiting_records
 from lienthong.pipeline.crash_guard import CrashGuard
-from lienthong.pipeline.definitions import ForwardStep, LookupStep, Pipeline, load_pipelines
+from lienthong.pipeline.definitions import (
+    DeliverStep,
+    ForwardStep,
+    LookupStep,
+    Pipeline,
+    PollStep,
+    load_pipelines,
+)
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.durable import DurableState
 from lienthong.pipeline.forward import Forward
@@ -102,12 +109,11 @@ def _remote_step(
     settings: HubSettings, pipeline: Pipeline, producer: AcknowledgedProducer, clock: Clock, metrics: Metrics
 ) -> RemoteStep:
     step = pipeline.definition.step
-    if isinstance(step, ForwardStep):
-        raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector")
-    kind = ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
+    if isinstance(step, ForwardStep | PollStep):
+        raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector for each record")
     gates, gate = open_gate(settings, step.connector, pipeline.name, clock)
     turns = Turns(gate, clock).wait
-    spec, connector = build_connector(settings, step.connector, kind, clock, turns)
+    spec, connector = build_connector(settings, step.connector, kind_of(step), clock, turns)
     target = Target(
         pipeline,
         step.connector,
@@ -124,6 +130,17 @@ def _remote_step(
             f"the connector {spec.name} declares query_before_write and has no was_done to ask with"
         )
     return Deliver(pipeline, step, connector, target, spec.accepts, spec.effect_of, producer)
+
+
+def kind_of(step: LookupStep | DeliverStep | PollStep) -> ConnectorKind:
+    """Return what the connector of a step must be.
+
+    Args:
+        step: The step.
+    """
+    if isinstance(step, PollStep):
+        return ConnectorKind.SOURCE
+    return ConnectorKind.LOOKUP if isinstance(step, LookupStep) else ConnectorKind.SINK
 
 
 def _pure_step(

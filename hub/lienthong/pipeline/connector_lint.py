@@ -1,5 +1,7 @@
 """What cannot work in the configuration and the declaration of connectors, told before anything is started."""
 
+from collections.abc import Mapping
+
 from pydantic import ValidationError
 
 from lienthong.config.models import HubSettings
@@ -7,6 +9,8 @@ from lienthong.config.yaml_lines import YamlLines, explain
 from lienthong.connector import ConnectorSpec, Effect, Sink
 from lienthong.errors import PluginError
 from lienthong.limits.policy import TargetLimits
+from lienthong.pipeline.compose import kind_of
+from lienthong.pipeline.definitions import ForwardStep, PipelineDefinition
 from lienthong.plugins import load_one
 from lienthong.targets.connectors import LIMITS_KEY
 
@@ -38,6 +42,24 @@ def lint_connectors(settings: HubSettings, lines: YamlLines) -> list[str]:
         except ValidationError as error:
             problems += explain(error, TargetLimits, lines, (*place, LIMITS_KEY))
     return problems
+
+
+def lint_kind(definition: PipelineDefinition, specs: Mapping[str, ConnectorSpec]) -> list[str]:
+    """Return whether a pipeline names a connector that cannot do its step.
+
+    Args:
+        definition: As declared.
+        specs: Name → what is installed.
+    """
+    step = definition.step
+    if isinstance(step, ForwardStep) or step.connector not in specs:
+        return []
+    wanted = kind_of(step)
+    fitting = ", ".join(sorted(name for name, spec in specs.items() if spec.kind is wanted)) or "none"
+    found = specs[step.connector].kind
+    if found is wanted:
+        return []
+    return [f"connector {step.connector}: is a {found.value}, not a {wanted.value}; there is: {fitting}"]
 
 
 def lint_spec(spec: ConnectorSpec) -> list[str]:

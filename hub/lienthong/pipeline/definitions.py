@@ -10,11 +10,14 @@ from pydantic import Field, ValidationError, model_validator
 
 from lienthong.config.models import Settings
 from lienthong.config.yaml_lines import YamlLines, explain
-from lienthong.delivery.policy import CircuitPolicy, ErrorPolicy, RetryPolicy
+from lienthong.delivery.policy import CircuitPolicy, Duration, ErrorPolicy, RetryPolicy
 from lienthong.errors import ConfigurationError, NamingError
 from lienthong.plugins import load_all
 from lienthong.registry.topics import GROUP, PIPELINES_FOLDER, TopicCatalogue, is_source
 from lienthong.topic_names import TopicNames, check_part
+
+#: Catalogue name of the topic that keeps where each poll goes on.
+CURSORS = "cursors"
 
 
 class Description(Settings):
@@ -73,6 +76,26 @@ class DeliverStep(Settings):
     legal_basis: str = Field(min_length=1)
 
 
+class PollStep(Settings):
+    """Source: a platform is asked again and again for what is new, which goes to a topic.
+
+    Attributes:
+        connector: Name of the source connector.
+        topic: Where records go, in catalogue form.
+        purpose: Why the data may be used.
+        legal_basis: The law that allows it.
+        interval: From the end of one poll to the beginning of the next.
+        overlap: How far before its cursor the connector reads again, because platforms show records late.
+    """
+
+    connector: str
+    topic: str
+    purpose: str = Field(min_length=1)
+    legal_basis: str = Field(min_length=1)
+    interval: Duration = Field(default=30.0, gt=0)
+    overlap: Duration = 600.0
+
+
 class PipelinePolicy(Settings):
     """How hard and how wide a pipeline works.
 
@@ -99,36 +122,42 @@ class PipelinePolicy(Settings):
 
 
 class PipelineDefinition(Settings):
-    """One pipeline: source topics → one step → a topic or a target, with one policy.
+    """One pipeline: source topics or a polled platform → one step → a topic or a target, with one policy.
 
     Attributes:
         name: Also the name of its consumer group and of its own topics.
         description: What it is for.
-        sources: Catalogue names of topics; ``*`` stands for any one part but ``bulk``.
+        sources: Catalogue names of topics; ``*`` stands for any one part but ``bulk``. Left out with ``poll``.
         types: Record types that it works on; others are filtered. Empty for all.
         order: ``key`` keeps the order of each key; ``none`` keeps none.
         forward: The step of a pure pipeline.
         lookup: The step of a verifying pipeline.
         deliver: The step of a delivering pipeline.
+        poll: The step of a pipeline that reads a platform instead of topics.
         policy: How hard and how wide it works.
     """
 
     name: str
     description: Description
-    sources: tuple[str, ...] = Field(min_length=1)
+    sources: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     order: Literal["key", "none"] = "key"
     forward: ForwardStep | None = None
     lookup: LookupStep | None = None
     deliver: DeliverStep | None = None
+    poll: PollStep | None = None
     policy: PipelinePolicy = PipelinePolicy()
 
     @model_validator(mode="after")
     def _check(self) -> "PipelineDefinition":
-        if sum(step is not None for step in (self.forward, self.lookup, self.deliver)) != 1:
-            raise ValueError("a pipeline has exactly one of forward, lookup and deliver")
-        if self.policy.errors.sequenced and (self.order != "key" or self.forward is not None):
-            raise ValueError("errors.sequenced needs order: key and a step that calls a connector")
+        if sum(step is not None for step in (self.forward, self.lookup, self.deliver, self.poll)) != 1:
+            raise ValueError("a pipeline has exactly one of forward, lookup, deliver and poll")
+        if self.poll is not None and (self.sources or self.types):
+            raise ValueError("poll reads a platform, not topics; leave out sources and types")
+        if self.poll is None and not self.sources:
+            raise ValueError("sources names no topic; give at least one, or poll a platform")
+        if self.policy.errors.sequenced and (self.order != "key" or self.mode != "remote"):
+            raise ValueError("errors.sequenced needs order: key and a step that calls a connector for each record")
         try:
             check_part(self.name)
         except NamingError as error:
@@ -137,14 +166,16 @@ class PipelineDefinition(Settings):
         return self
 
     @property
-    def mode(self) -> Literal["pure", "remote"]:
-        """Whether the pipeline calls a target."""
+    def mode(self) -> Literal["pure", "remote", "source"]:
+        """Whether the pipeline calls nobody, calls a target for each record, or polls a platform."""
+        if self.poll is not None:
+            return "source"
         return "pure" if self.forward is not None else "remote"
 
     @property
-    def step(self) -> ForwardStep | LookupStep | DeliverStep:
+    def step(self) -> ForwardStep | LookupStep | DeliverStep | PollStep:
         """The one step."""
-        found = self.forward or self.lookup or self.deliver
+        found = self.forward or self.lookup or self.deliver or self.poll
         if found is None:
             raise ConfigurationError(f"the pipeline {self.name} has no step")
         return found
@@ -156,7 +187,8 @@ class Pipeline:
 
     Attributes:
         definition: As declared.
-        topics: Full names of the source topics.
+        topics: Full names of the topics that its group reads; with ``poll`` the one of the cursors, where owning the
+            partition of its cursor is what makes a worker the one that polls.
         group: Consumer group.
         names: Builds further names.
     """
@@ -246,7 +278,7 @@ def resolve(definition: PipelineDefinition, known: Iterable[str], names: TopicNa
         ConfigurationError: If a source matches no topic.
     """
     available = list(known)
-    topics: list[str] = []
+    topics: list[str] = [names.full(CURSORS)] if definition.poll is not None else []
     for pattern in definition.sources:
         matching = [name for name in available if is_source(name, pattern)]
         if not matching:
@@ -273,8 +305,12 @@ def lint(definition: PipelineDefinition, topics: Mapping[str, Any], connectors: 
     if definition.mode == "remote" and definition.order == "key" and len(matching) > 1:
         problems.append("order: key with more than one source topic cannot be kept; use one topic or order: none")
     step = definition.step
-    if isinstance(step, LookupStep | DeliverStep) and step.connector not in set(connectors):
+    if not isinstance(step, ForwardStep) and step.connector not in set(connectors):
         problems.append(f"connector {step.connector}: not installed; there is: {', '.join(sorted(connectors))}")
     if isinstance(step, ForwardStep | LookupStep) and "{domain}" not in step.topic and step.topic not in topics:
         problems.append(f"topic {step.topic}: no such topic in the catalogue")
+    if isinstance(step, PollStep):
+        problems += [
+            f"topic {name}: no such topic in the catalogue" for name in (step.topic, CURSORS) if name not in topics
+        ]
     return problems

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
+from lienthong.connector import ConnectorKind, ConnectorSpec
 from lienthong.errors import ConfigurationError
+from lienthong.pipeline.connector_lint import lint_kind
 from lienthong.pipeline.definitions import installed_definitions, lint, read_definition, resolve
 from lienthong.topic_names import TopicNames
 
@@ -15,6 +18,8 @@ GOOD = {
     "sources": ["records.dossier"],
     "deliver": {"connector": "portal", "purpose": "p", "legal_basis": "l"},
 }
+POLL = {"connector": "national", "topic": "national.dossier", "purpose": "p", "legal_basis": "l"}
+POLLING = {"deliver": None, "sources": [], "poll": POLL}
 FORWARD = {"topic": "records.dossier"}
 TOPICS = {"records.dossier": None, "records.person": None, "inbound.dossier.one-stop": None}
 
@@ -41,6 +46,14 @@ def _read(document: Any) -> Any:
         ({"policy": {"errors": {"tolerance": "all"}}}, "policy.errors.tolerance"),
         ({"policy": {"circuit": {"failure": 3}}}, "policy.circuit.failure"),
         ({"order": "none", "policy": {"errors": {"sequenced": True}}}, "errors.sequenced"),
+        ({"poll": POLL}, "exactly one"),
+        ({"deliver": None, "poll": POLL}, "leave out sources"),
+        ({"deliver": None, "sources": [], "types": ["a.b"], "poll": POLL}, "leave out sources and types"),
+        (POLLING | {"poll": POLL | {"interval": "0s"}}, "poll.interval"),
+        (POLLING | {"poll": POLL | {"interval": 30}}, "poll.interval"),
+        (POLLING | {"poll": POLL | {"purpose": ""}}, "poll.purpose"),
+        (POLLING | {"poll": POLL | {"overlaps": "5m"}}, "poll.overlaps"),
+        (POLLING | {"policy": {"errors": {"sequenced": True}}}, "errors.sequenced"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(change, key) -> None:
@@ -71,6 +84,38 @@ def test_what_cannot_work_here_is_found_by_lint(change, problem) -> None:
     found = lint(_read(GOOD | change), TOPICS, ["portal"])
     assert len(found) == 1
     assert problem in found[0]
+
+
+def test_a_polling_pipeline_reads_the_cursors_and_says_how_often_it_asks() -> None:
+    """Its group is over the topic of the cursors; thirty seconds and ten minutes stand where nothing is said."""
+    definition = _read(GOOD | POLLING)
+    assert definition.mode == "source"
+    assert definition.poll is not None
+    assert (definition.poll.interval, definition.poll.overlap) == (30.0, 600.0)
+    assert resolve(definition, [], TopicNames("hue")).topics == ("hue.cursors",)
+
+
+def test_a_polling_pipeline_needs_its_topic_and_that_of_the_cursors() -> None:
+    """A pipeline that could save nothing, or write nowhere, is refused before it asks anybody."""
+    definition = _read(GOOD | POLLING)
+    assert lint(definition, {"cursors": None, "national.dossier": None}, ["national"]) == []
+    assert lint(definition, {}, ["national"]) == [
+        "topic national.dossier: no such topic in the catalogue",
+        "topic cursors: no such topic in the catalogue",
+    ]
+
+
+def test_a_connector_of_another_kind_is_named_with_those_that_fit() -> None:
+    """What delivers cannot be polled."""
+
+    def spec(name: str, kind: ConnectorKind) -> ConnectorSpec:
+        return ConnectorSpec(name, kind, BaseModel, BaseModel, "Thử")
+
+    specs = {"portal": spec("portal", ConnectorKind.SINK), "national": spec("national", ConnectorKind.SOURCE)}
+    assert lint_kind(_read(GOOD | POLLING), specs) == []
+    assert lint_kind(_read(GOOD), specs) == []
+    wrong = _read(GOOD | POLLING | {"poll": POLL | {"connector": "portal"}})
+    assert lint_kind(wrong, specs) == ["connector portal: is a sink, not a source; there is: national"]
 
 
 def test_order_over_several_topics_is_no_problem_where_none_is_promised() -> None:
