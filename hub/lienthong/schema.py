@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
@@ -34,6 +35,12 @@ class LookupBinding:
         result: Record model, answer → model of the result record.
         result_type: CloudEvents type of the result record.
         result_version: Its schema version.
+        key_attribute: CloudEvents attribute of the result that names the record's key.
+        before: Record model → why an official must decide before anybody is asked; empty for no reason.
+        after: Record model, answer, day → why an official must decide although the target said yes; empty for no
+            reason. It also words the reason when the target said anything else.
+        claim: Record model → (kind, name) of what a key may be tied to only once: a second name of a kind is a
+            ``conflict`` for an official. None for nothing of the sort.
     """
 
     query: Callable[[Any], BaseModel | None]
@@ -41,6 +48,10 @@ class LookupBinding:
     result: Callable[[Any, Answer], BaseModel]
     result_type: str
     result_version: int
+    key_attribute: str = "dossiercode"
+    before: Callable[[Any], str] | None = None
+    after: Callable[[Any, Answer, date], str] | None = None
+    claim: Callable[[Any], tuple[str, str]] | None = None
 
 
 def no_findings(_model: Any) -> tuple[Finding, ...]:

@@ -6,12 +6,15 @@ from typing import Any
 
 from lienthong.schema import SchemaSpec
 from lienthong_schemas import findings, verification
+from lienthong_schemas.account import ACCOUNT_HOLDER, AccountLinkRequestedV1, AccountLinkVerifiedV1
+from lienthong_schemas.account_merge import SubjectMergedV1, SubjectUnmergedV1
 from lienthong_schemas.base import open_model
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
 from lienthong_schemas.person import PersonV1
 
 _dossier_code: Callable[[Any], str] = attrgetter("dossier_code")
 _person_reference: Callable[[Any], str] = attrgetter("person_reference")
+_subject_reference: Callable[[Any], str] = attrgetter("subject_reference")
 _sequence: Callable[[Any], int] = attrgetter("sequence")
 
 
@@ -20,6 +23,11 @@ def _identifiers(party_of: Callable[[Any], Any]) -> Callable[[Any], tuple[tuple[
         return tuple((each.type, each.value) for each in party_of(model).identifiers)
 
     return subject
+
+
+def _holder(model: AccountLinkRequestedV1) -> tuple[tuple[str, str], ...]:
+    holder = model.holder
+    return tuple((each.type, each.value) for each in holder.identifiers) if holder is not None else ()
 
 
 #: What the hub is offered under ``lienthong.schemas``.
@@ -71,6 +79,48 @@ SCHEMAS = (
         sequence=_sequence,
         findings=findings.of_person,
         subject=_identifiers(lambda model: model),
+    ),
+    SchemaSpec(
+        type="account.link.requested",
+        version=1,
+        domain="account",
+        producer_model=AccountLinkRequestedV1,
+        consumer_model=open_model(AccountLinkRequestedV1),
+        key=_subject_reference,
+        classification="personal",
+        title_vi="Yêu cầu liên kết tài khoản với VNeID",
+        subject=_holder,
+        lookups={"account_holder": ACCOUNT_HOLDER},
+    ),
+    SchemaSpec(
+        type="account.link.verified",
+        version=1,
+        domain="account",
+        producer_model=AccountLinkVerifiedV1,
+        consumer_model=open_model(AccountLinkVerifiedV1),
+        key=_subject_reference,
+        classification="none",
+        title_vi="Kết quả xác thực liên kết tài khoản",
+    ),
+    SchemaSpec(
+        type="subject.merged",
+        version=1,
+        domain="account",
+        producer_model=SubjectMergedV1,
+        consumer_model=open_model(SubjectMergedV1),
+        key=_subject_reference,
+        classification="none",
+        title_vi="Gộp hai mã tham chiếu của một người",
+    ),
+    SchemaSpec(
+        type="subject.unmerged",
+        version=1,
+        domain="account",
+        producer_model=SubjectUnmergedV1,
+        consumer_model=open_model(SubjectUnmergedV1),
+        key=_subject_reference,
+        classification="none",
+        title_vi="Hủy việc gộp mã tham chiếu",
     ),
 )
 

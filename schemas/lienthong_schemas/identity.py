@@ -8,7 +8,7 @@ from lienthong_schemas.party import PartyIdentifier
 
 
 class PersonIdentityQuery(RecordModel):
-    """What is asked about one person, for one procedure, by one unit.
+    """What is asked about one person, for one procedure if any, by one unit.
 
     Source:
         ``domain-rules.md`` 15: the 12 digits first, CMND only if there are none.
@@ -21,5 +21,7 @@ class PersonIdentityQuery(RecordModel):
     full_name: Annotated[Line200, meta("Họ và tên", "Name to compare.", personal="basic")]
     birth_date: Annotated[PartialDate | None, meta("Ngày sinh", "yyyy-mm-dd or yyyy.", personal="basic")] = None
     gender: Annotated[Gender | None, meta("Giới tính", "To compare, if known.", personal="basic")] = None
-    procedure_code: Annotated[ProcedureCode, meta("Mã thủ tục hành chính", "Procedure that needs the answer.")]
+    procedure_code: Annotated[
+        ProcedureCode | None, meta("Mã thủ tục hành chính", "Procedure that needs the answer; null for none.")
+    ] = None
     unit_code: Annotated[OrganisationCode, meta("Mã định danh cơ quan", "Unit that needs the answer.")]

@@ -12,7 +12,7 @@ CONNECTOR = ConnectorSpec(
     factory=PopulationLookup,
     title_vi="Cơ sở dữ liệu quốc gia về dân cư",
     effects={LOOKUP: Effect.IDEMPOTENT},
-    accepts=frozenset({"person_identity"}),
+    accepts=frozenset({"person_identity", "account_holder"}),
 )
 
 __all__ = ["CONNECTOR"]

@@ -69,17 +69,18 @@ class PopulationLookup(Lookup[PopulationConfig]):
             raise ConfigurationError("the population connector answers person_identity questions only")
         if self._transport is None:
             raise ConfigurationError("the population connector is not open")
-        officer = self._permit(query.procedure_code, context)
+        procedure = query.procedure_code or ""
+        officer = self._permit(procedure, context)
         asker = Asker(
             request_id=context.attempt_id,
-            service_code=self.config.service_code_by_procedure.get(query.procedure_code, self.config.service_code),
+            service_code=self.config.service_code_by_procedure.get(procedure, self.config.service_code),
             integration_code=self.config.integration_code,
             unit_code=self.config.unit_code or query.unit_code,
             officer_code=officer.officer_code.get_secret_value(),
             account=officer.account.get_secret_value(),
         )
         body = await self._transport.call(build_lookup(query, asker), officer, context.key)
-        citizens = parse_lookup(body, procedure=query.procedure_code, actor=context.actor)
+        citizens = parse_lookup(body, procedure=procedure, actor=context.actor)
         return judge(query, citizens, context.attempt_id)
 
     def scopes(self, event: Event, data: BaseModel) -> tuple[tuple[str, str], ...]:

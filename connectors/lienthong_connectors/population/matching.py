@@ -28,6 +28,7 @@ class Citizen:
         birth: ``yyyymmdd`` or ``yyyy``, or empty.
         gender: ``male``, ``female`` or None when the database does not know.
         fields: Names of all elements that were disclosed.
+        vital_status: ``deceased``, ``missing``, or empty for neither.
     """
 
     personal_id: str = field(repr=False)
@@ -36,6 +37,7 @@ class Citizen:
     birth: str = field(repr=False)
     gender: str | None = field(repr=False)
     fields: tuple[str, ...]
+    vital_status: str = field(default="", repr=False)
 
 
 def name_key(name: str) -> str:
@@ -125,6 +127,8 @@ def _findings(query: PersonIdentityQuery, citizen: Citizen) -> tuple[Finding, ..
         found.append(Finding("gender", "gender_differs"))
     if citizen.personal_id and asked.get("personal_id", citizen.personal_id) != citizen.personal_id:
         found.append(Finding("identifiers", "reissued"))
+    if citizen.vital_status:
+        found.append(Finding("vital_status", citizen.vital_status))
     return tuple(finding for finding in found if finding is not None)
 
 

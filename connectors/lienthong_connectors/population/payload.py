@@ -36,6 +36,9 @@ _ENVELOPE = (
     '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:dan="http://dancuquocgia.bca">'
     "<soapenv:Header/><soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
 )
+#: ASSUMED: an operation of this name exists; that a lookup discloses it too, and its codes, no source shows.
+VITAL_STATUS = "TinhTrangChetMatTich"
+_VITAL_STATUS = {"1": "deceased", "2": "missing"}
 _GENDERS = {"1": "male", "2": "female"}
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,20}")
 _SCOPE_REFUSAL = re.compile(rb"(?:errorCode|MaLoi)>\s*00[45]\s*<")
@@ -253,6 +256,7 @@ def _citizen(element: Element) -> Citizen:
         birth=_birth(children.get("NgayThangNamSinh")),
         gender=_GENDERS.get(_text(children.get("GioiTinh"))),
         fields=tuple(_disclosed(children)),
+        vital_status=_VITAL_STATUS.get(_text(children.get(VITAL_STATUS)), ""),
     )
 
 

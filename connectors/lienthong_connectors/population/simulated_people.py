@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 
 from lienthong.errors import ConfigurationError
+from lienthong_connectors.population.payload import VITAL_STATUS
 
+_VITAL_STATUS = {"deceased": "1", "missing": "2"}
 _GENDERS = {"male": "1", "female": "2"}
 _PLACE = (("province", "MaTinhThanh"), ("district", "MaQuanHuyen"), ("commune", "MaPhuongXa"), ("detail", "ChiTiet"))
 
@@ -32,7 +34,8 @@ def load_people(path: Path) -> dict[str, list[SimulatedPerson]]:
 
     Args:
         path: JSON Lines with ``personal_id``, ``old_id``, ``full_name``, ``birth`` (``yyyymmdd`` or ``yyyy``),
-            ``gender``, and optionally ``superseded_ids`` and ``address``.
+            ``gender``, and optionally ``superseded_ids``, ``vital_status`` (``deceased`` or ``missing``) and
+            ``address``.
 
     Raises:
         ConfigurationError: Naming the line that cannot be used, never its content.
@@ -87,6 +90,8 @@ def _person(person: Mapping[str, Any]) -> SimulatedPerson:
         _place("ThuongTru", person.get("address")),
         _tag("QuocTich", "VN"),
     ]
+    if person.get("vital_status"):
+        parts.append(_tag(VITAL_STATUS, _VITAL_STATUS[person["vital_status"]]))
     identifiers = (personal_id, old_id, *person.get("superseded_ids", ()))
     return SimulatedPerson(
         tuple(dict.fromkeys(item for item in identifiers if item)),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lienthong.clock import Clock
+from lienthong.clock import Clock, to_vietnam
 from lienthong.connector import CallContext, Lookup
 from lienthong.delivery.effect import effect_key
 from lienthong.delivery.parking import SCOPE
@@ -18,6 +18,9 @@ from lienthong.pipeline.target import Target
 from lienthong.record import BULK, LANE_HEADER, OutgoingRecord
 from lienthong.schema import LookupBinding, dataschema
 from lienthong.targets.access_trail import AccessTrail
+
+#: Of a mark in the state of a key, be it of a question or of what the key is tied to.
+_MARK_DIGITS = 16
 
 
 class Verify:
@@ -77,7 +80,7 @@ class Verify:
 
         Raises:
             RecordError: The record is set aside.
-            ReviewRequired: If the answer is anything but a match.
+            ReviewRequired: If the answer is anything but a match, or the record type says that an official decides.
             ScopeBlocked: If the target does not allow the procedure or the officer.
         """
         event = item.event
@@ -85,24 +88,32 @@ class Verify:
             return Handled(Outcome.filtered("other_type", attempts=0))
         event, spec, data = item.decoded()
         binding = spec.lookups.get(self._step.query)
-        query = binding.query(data) if binding is not None else None
-        if binding is None or query is None:
+        if binding is None:
             return Handled(Outcome.filtered("nothing_to_ask", attempts=0))
         if mark_of(event.source, event.id) in state.recent:
             return Handled(Outcome.filtered("already_decided", attempts=0))
-        mark = self._trail.mark_of(binding.fingerprint(query))
-        if mark[:16] in state.asked:
-            return Handled(Outcome.filtered("already_asked", attempts=0))
         effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
-        asked = state.with_question(mark[:16])
+        claim = self._claim(binding, data)
+        reason = "conflict" if _is_claimed(claim, state) else binding.before(data) if binding.before else ""
+        if reason:
+            waiting = Outcome(OutcomeKind.REVIEW, reason, attempts=0)
+            raise ReviewRequired(reason, Handled(waiting, effect_key=effect))
+        query = binding.query(data)
+        if query is None:
+            return Handled(Outcome.filtered("nothing_to_ask", attempts=0))
+        mark = self._trail.mark_of(binding.fingerprint(query))
+        if mark[:_MARK_DIGITS] in state.asked:
+            return Handled(Outcome.filtered("already_asked", attempts=0))
+        asked = state.with_question(mark[:_MARK_DIGITS])
         answer, attempts, made = await self._ask(item, query, effect, mark)
-        if answer.status is not AnswerStatus.MATCH:
-            waiting = Outcome(OutcomeKind.REVIEW, answer.status.value, attempts, False, answer.findings, tuple(made))
-            raise ReviewRequired(answer.status.value, Handled(waiting, state=asked, effect_key=effect))
+        reason = self._reason(binding, data, answer)
+        if reason:
+            waiting = Outcome(OutcomeKind.REVIEW, reason, attempts, False, answer.findings, tuple(made))
+            raise ReviewRequired(reason, Handled(waiting, state=asked, effect_key=effect))
         outcome = Outcome.delivered(
             answer.status.value, attempts=attempts, findings=answer.findings, attempt_ids=tuple(made)
         )
-        return Handled(outcome, [self._result(item, binding, answer)], asked, effect)
+        return Handled(outcome, [self._result(item, binding, answer)], _claimed(claim, asked), effect)
 
     async def approve(self, item: Item, state: KeyState) -> Handled:
         """Publish an official's decision as the result.
@@ -116,7 +127,9 @@ class Verify:
         query = binding.query(data)
         effect = effect_key(self._pipeline.name, self._step.query, event.source, event.id)
         mark = self._trail.mark_of(binding.fingerprint(query)) if query is not None else ""
-        known = state if not mark or mark[:16] in state.asked else state.with_question(mark[:16])
+        short = mark[:_MARK_DIGITS]
+        known = state if not short or short in state.asked else state.with_question(short)
+        known = _claimed(self._claim(binding, data), known)
         answer = Answer(AnswerStatus.APPROVED)
         return Handled(Outcome.delivered("approved", attempts=0), [self._result(item, binding, answer)], known, effect)
 
@@ -156,6 +169,20 @@ class Verify:
             raise
         return answer, attempts.made, made
 
+    def _reason(self, binding: LookupBinding, data: Any, answer: Answer) -> str:
+        """Return why an official must decide; empty for no reason."""
+        if binding.after is not None:
+            return binding.after(data, answer, to_vietnam(self._clock.now()).date())
+        return "" if answer.status is AnswerStatus.MATCH else answer.status.value
+
+    def _claim(self, binding: LookupBinding, data: Any) -> str:
+        """Return a mark of what the key is tied to: half is its kind, half its name; empty for nothing."""
+        if binding.claim is None:
+            return ""
+        half = _MARK_DIGITS // 2
+        kind, name = (self._trail.mark_of(b"claim:" + part.encode())[:half] for part in binding.claim(data))
+        return kind + name
+
     def _result(self, item: Item, binding: LookupBinding, answer: Answer) -> OutgoingRecord:
         event, _, data = item.decoded()
         attributes = {
@@ -166,7 +193,7 @@ class Verify:
             "time": self._clock.now().isoformat(),
             "dataschema": dataschema(binding.result_type, binding.result_version),
             "datacontenttype": JSON_TYPE,
-            "dossiercode": item.key,
+            binding.key_attribute: item.key,
             "purpose": self._step.purpose,
             "legalbasis": self._step.legal_basis,
         }
@@ -175,3 +202,13 @@ class Verify:
         if item.is_bulk:
             headers.append((LANE_HEADER, BULK))
         return OutgoingRecord(self._topic, item.record.key, value, headers)
+
+
+def _is_claimed(claim: str, state: KeyState) -> bool:
+    """Return whether the key is tied to something else of the same kind."""
+    kind = claim[: _MARK_DIGITS // 2]
+    return bool(claim) and any(each.startswith(kind) and each != claim for each in state.asked)
+
+
+def _claimed(claim: str, state: KeyState) -> KeyState:
+    return state.with_question(claim) if claim and claim not in state.asked else state

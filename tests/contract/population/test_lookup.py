@@ -338,5 +338,5 @@ def test_unknown_option_of_the_simulator_is_refused():
 
 def test_connector_declares_itself():
     """The engine may repeat the question and knows which questions it answers."""
-    assert CONNECTOR.accepts == {"person_identity"}
+    assert CONNECTOR.accepts == {"person_identity", "account_holder"}
     assert CONNECTOR.effects == {"TraCuuThongTinCongDan": "idempotent"}

@@ -143,5 +143,12 @@ def test_every_installed_pipeline_is_sound() -> None:
     topics = {topic.name: topic for topic in TopicCatalogue.installed(TopicNames("hue"), "development")}
     connectors = [point.name for point in entry_points(group="lienthong.connectors")]
     found = installed_definitions()
-    assert set(found) == {"intake", "intake-bulk", "verify-dossier", "deliver-dossier", "link-verification"}
+    assert set(found) == {
+        "intake",
+        "intake-bulk",
+        "verify-dossier",
+        "deliver-dossier",
+        "link-verification",
+        "link-account",
+    }
     assert [problem for each in found.values() for problem in lint(each, topics, connectors)] == []
