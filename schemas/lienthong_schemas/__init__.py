@@ -5,11 +5,13 @@ from operator import attrgetter
 from typing import Any
 
 from lienthong.schema import SchemaSpec
-from lienthong_schemas import findings, verification
+from lienthong_schemas import feedback_clock, findings, verification
 from lienthong_schemas.account import ACCOUNT_HOLDER, AccountLinkRequestedV1, AccountLinkVerifiedV1
 from lienthong_schemas.account_merge import SubjectMergedV1, SubjectUnmergedV1
+from lienthong_schemas.alert import AlertWarningV1, ObservationRecordedV1
 from lienthong_schemas.base import open_model
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
+from lienthong_schemas.feedback import FeedbackSnapshotV1
 from lienthong_schemas.person import PersonV1
 
 _dossier_code: Callable[[Any], str] = attrgetter("dossier_code")
@@ -121,6 +123,39 @@ SCHEMAS = (
         key=_subject_reference,
         classification="none",
         title_vi="Hủy việc gộp mã tham chiếu",
+    ),
+    SchemaSpec(
+        type="feedback.snapshot",
+        version=1,
+        domain="feedback",
+        producer_model=FeedbackSnapshotV1,
+        consumer_model=open_model(FeedbackSnapshotV1),
+        key=attrgetter("feedback_code"),
+        classification="sensitive",
+        title_vi="Phản ánh, kiến nghị",
+        sequence=_sequence,
+        findings=feedback_clock.findings,
+        subject=lambda model: _identifiers(attrgetter("sender"))(model) if model.sender is not None else (),
+    ),
+    SchemaSpec(
+        type="observation.recorded",
+        version=1,
+        domain="observation",
+        producer_model=ObservationRecordedV1,
+        consumer_model=open_model(ObservationRecordedV1),
+        key=attrgetter("station.code"),
+        classification="none",
+        title_vi="Số liệu quan trắc",
+    ),
+    SchemaSpec(
+        type="alert.warning",
+        version=1,
+        domain="alert",
+        producer_model=AlertWarningV1,
+        consumer_model=open_model(AlertWarningV1),
+        key=attrgetter("warning_id"),
+        classification="none",
+        title_vi="Bản tin cảnh báo",
     ),
 )
 
