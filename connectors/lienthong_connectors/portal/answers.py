@@ -73,6 +73,8 @@ _TEXTS: tuple[tuple[re.Pattern[str], Meaning], ...] = (
     ),
     (re.compile(r"thanh cong|da duoc tiep nhan|^(ok|success)$"), Meaning.SUCCESS),
 )
+#: Said of a record that arrived before, so that it counts with any code.
+_IS_RECEIVED = re.compile(r"da duoc tiep nhan")
 
 
 def fold(text: str) -> str:
@@ -86,12 +88,15 @@ def fold(text: str) -> str:
     return " ".join(plain.replace("đ", "d").split())
 
 
-def judge(answer: Mapping[str, Any], success_phrases: tuple[str, ...] = ()) -> Judgement:
+def judge(
+    answer: Mapping[str, Any], success_phrases: tuple[str, ...] = (), *, needs_code_and_text: bool = False
+) -> Judgement:
     """Return what an answer means.
 
     Args:
         answer: The parsed JSON object.
         success_phrases: Further texts that mean success.
+        needs_code_and_text: Whether code 0 and "thành công" make a success only together.
 
     Returns:
         The meaning; an answer with code 0 and a text that nobody knows is *rejected*, so that it shows up instead of
@@ -100,13 +105,16 @@ def judge(answer: Mapping[str, Any], success_phrases: tuple[str, ...] = ()) -> J
     code = str(answer.get("error_code", ""))
     reason_code = code if _CODE.fullmatch(code) else "none"
     text = fold(str(answer.get("message") or answer.get("error_message") or ""))
-    if code in SUCCESS_CODES and not text:
+    if code in SUCCESS_CODES and not text and not needs_code_and_text:
         return Judgement(Meaning.SUCCESS, "code")
     for phrase in success_phrases:
         if fold(phrase) in text:
             return Judgement(Meaning.SUCCESS, "text")
     for pattern, meaning in _TEXTS:
         if pattern.search(text):
+            is_half = meaning is Meaning.SUCCESS and needs_code_and_text and not _IS_RECEIVED.search(text)
+            if is_half and (code not in SUCCESS_CODES or "thanh cong" not in text):
+                break
             return Judgement(meaning, f"{meaning.value}:{reason_code}")
     known = "unknown_text" if code in SUCCESS_CODES else "code"
     return Judgement(Meaning.REJECTED, f"{known}:{reason_code}")

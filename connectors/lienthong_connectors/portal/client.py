@@ -1,5 +1,6 @@
-"""Calls of the adapter: login, session, and the answers of services."""
+"""What the wire profiles of the portal share: the answer of a service, and the errors that follow from it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,13 +16,10 @@ from lienthong.errors import (
     TargetUnavailableError,
     TokenExpiredError,
 )
-from lienthong.rest import RotatingSecret, call, table
-from lienthong_connectors.portal.answers import Judgement, Meaning, judge
+from lienthong.rest import call, table
+from lienthong_connectors.portal.answers import Judgement, Meaning
 from lienthong_connectors.portal.config import ON_STATUS, PortalConfig
-from lienthong_connectors.portal.session import Session
-from lienthong_connectors.portal.wire import TECH_ID_SERVICE, WireRecord
-
-_SESSION_REFUSED = Judgement(Meaning.SESSION, "http_401")
+from lienthong_connectors.portal.wire import WireRecord
 
 
 class ServiceAnswer(NamedTuple):
@@ -46,8 +44,11 @@ class ServiceAnswer(NamedTuple):
         return first if isinstance(first, dict) else None
 
 
-class AdapterClient:
-    """Speaks the adapter's JSON RPC.
+class PortalClient(ABC):
+    """Calls the services of the portal in one wire profile.
+
+    Attributes:
+        steps_per_call: Most steps of the progress in one call.
 
     Args:
         config: Where and as whom.
@@ -55,19 +56,19 @@ class AdapterClient:
         clock: What a date in ``Retry-After`` is compared with.
     """
 
+    steps_per_call = 1
+
     def __init__(self, config: PortalConfig, http: HttpClientFactory, clock: Clock) -> None:
         self._config = config
         self._statuses = table(config.on_status, ON_STATUS)
         self._factory = http
         self._clock = clock
         self._http: httpx.AsyncClient | None = None
-        fixed = [config.password] if config.password is not None else []
-        self._password = RotatingSecret(fixed, config.password_files, name="portal password")
-        self._session = Session(self._login)
 
     async def open(self) -> None:
         """Build the HTTP client, without a call."""
         config = self._config
+        destination = {"dstcode": config.destination_code} if config.destination_code else {}
         self._http = self._factory.create(
             base_url=config.base_url,
             timeout_seconds=config.timeout_seconds,
@@ -76,7 +77,7 @@ class AdapterClient:
                 "Accept": "application/json",
                 "Content-Type": "application/json",
                 "Charset": "utf-8",
-                "dstcode": config.destination_code,
+                **destination,
             },
             ca_file=config.ca_file,
             client_certificate_file=config.client_certificate_file,
@@ -84,18 +85,17 @@ class AdapterClient:
         )
 
     async def close(self) -> None:
-        """Stop a login under way and close the HTTP client."""
-        await self._session.close()
+        """Close the HTTP client."""
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()
 
     async def call(self, service: str, body: Mapping[str, Any], effect: Effect) -> ServiceAnswer:
-        """Call a service; a refused session is renewed once and the call sent again.
+        """Call a service.
 
         Args:
             service: Name of the service.
-            body: Its own fields.
+            body: Its own fields, as the adapter names them.
             effect: What happens when the call is repeated.
 
         Returns:
@@ -107,12 +107,7 @@ class AdapterClient:
             RejectedByTargetError: The portal refuses the request as a whole.
             OutcomeUnknownError: A write may have happened.
         """
-        session = await self._session.current()
-        answer = await self._send(session, service, body, effect)
-        if answer.judgement.meaning is Meaning.SESSION:
-            # A refused session was looked at before anything was written, so sending again repeats nothing.
-            session = await self._session.renew(session)
-            answer = await self._send(session, service, body, effect)
+        answer = await self._ask(service, body, effect)
         meaning = answer.judgement.meaning
         if meaning is Meaning.SESSION:
             raise TokenExpiredError(
@@ -121,45 +116,19 @@ class AdapterClient:
             )
         if meaning is Meaning.CREDENTIALS:
             raise TargetConfigurationError(
-                "the portal does not allow this call for the account; check user_name, unit_code and its rights",
+                "the portal does not allow this call for the account; check the account, unit_code and its rights",
                 reason=answer.judgement.reason,
             )
         if meaning is Meaning.SUSPENDED:
-            raise _suspended(answer.judgement)
+            raise suspended(answer.judgement)
         if meaning is Meaning.BUSY:
             raise TargetUnavailableError("the portal says that it is busy", reason=answer.judgement.reason)
         return answer
 
-    async def _send(self, session: str, service: str, body: Mapping[str, Any], effect: Effect) -> ServiceAnswer:
-        path = self._config.share_endpoint if service == TECH_ID_SERVICE else self._config.integration_endpoint
-        document = {"session": session, "madonvi": self._config.unit_code, "service": service, **body}
-        try:
-            answer = await self._post(path, document, is_write=effect is not Effect.IDEMPOTENT)
-        except TokenExpiredError:
-            return ServiceAnswer(_SESSION_REFUSED, {})
-        return ServiceAnswer(judge(answer, self._config.success_phrases), answer)
+    @abstractmethod
+    async def _ask(self, service: str, body: Mapping[str, Any], effect: Effect) -> ServiceAnswer: ...
 
-    async def _login(self) -> str:
-        return await self._password.use(self._login_with, _is_refused_login)
-
-    async def _login_with(self, password: str) -> str:
-        config = self._config
-        credentials = {"username": config.user_name, "password": password}
-        try:
-            answer = await self._post(config.auth_endpoint, credentials, is_write=False)
-        except TokenExpiredError as error:
-            raise _login_refused(error.reason) from error
-        judgement = judge(answer, config.success_phrases)
-        if judgement.meaning is Meaning.BUSY:
-            raise TargetUnavailableError("the portal says that it is busy", reason=judgement.reason)
-        if judgement.meaning is Meaning.SUSPENDED:
-            raise _suspended(judgement)
-        session = answer.get("session")
-        if judgement.meaning is not Meaning.SUCCESS or not isinstance(session, str) or not session:
-            raise _login_refused(judgement.reason)
-        return session
-
-    async def _post(self, path: str, document: Mapping[str, Any], *, is_write: bool) -> Mapping[str, Any]:
+    async def _post(self, path: str, document: Any, *, is_write: bool) -> Mapping[str, Any]:
         if self._http is None:
             raise TargetConfigurationError("the portal connector is not open", reason="not_open")
         response = await call(
@@ -183,17 +152,12 @@ class AdapterClient:
         return answer
 
 
-def _suspended(judgement: Judgement) -> TargetSuspendedError:
+def suspended(judgement: Judgement) -> TargetSuspendedError:
+    """Return the error of a locked account.
+
+    Args:
+        judgement: What the portal said.
+    """
     return TargetSuspendedError(
         "the portal has locked the account; ask its operator, then start the worker again", reason=judgement.reason
-    )
-
-
-def _is_refused_login(error: TargetConfigurationError) -> bool:
-    return not isinstance(error, TargetSuspendedError) and (error.reason or "").startswith("login:")
-
-
-def _login_refused(reason: str | None) -> TargetConfigurationError:
-    return TargetConfigurationError(
-        "the portal refuses the login; check user_name, password and destination_code", reason=f"login:{reason}"
     )

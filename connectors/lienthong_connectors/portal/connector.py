@@ -7,7 +7,7 @@ Delivery:
     never two of its records at once.
 """
 
-from collections import OrderedDict
+from collections.abc import Sequence
 
 from pydantic import BaseModel
 
@@ -23,8 +23,10 @@ from lienthong.errors import (
     Violation,
 )
 from lienthong.outcome import Outcome
+from lienthong_connectors.portal.adapter import AdapterClient
 from lienthong_connectors.portal.answers import Judgement, Meaning
-from lienthong_connectors.portal.client import AdapterClient
+from lienthong_connectors.portal.chunks import Chunks
+from lienthong_connectors.portal.client import PortalClient
 from lienthong_connectors.portal.config import PortalConfig
 from lienthong_connectors.portal.mapping import (
     ACCOUNT_ORDER,
@@ -32,7 +34,10 @@ from lienthong_connectors.portal.mapping import (
     progress_to_wire,
     snapshot_findings,
     snapshot_to_wire,
+    transition_findings,
 )
+from lienthong_connectors.portal.memory import Memory
+from lienthong_connectors.portal.three_url import ThreeUrlClient
 from lienthong_connectors.portal.wire import (
     FIND_SERVICE,
     LINKS_FIELD,
@@ -40,6 +45,7 @@ from lienthong_connectors.portal.wire import (
     POPULATION_DATABASE,
     PROGRESS_SERVICE,
     REQUIRED_FIELDS,
+    STATUS_FIELD,
     SYNC_SERVICE,
     TECH_ID_SERVICE,
     WireRecord,
@@ -64,8 +70,11 @@ OPERATIONS = {
 }
 
 
+_CLIENTS: dict[str, type[PortalClient]] = {"adapter": AdapterClient, "three-url": ThreeUrlClient}
+
+
 class PortalSink(Sink[PortalConfig]):
-    """The portal behind its adapter.
+    """The portal, in one of its wire profiles.
 
     Args:
         config: How to reach it.
@@ -74,17 +83,23 @@ class PortalSink(Sink[PortalConfig]):
 
     def __init__(self, config: PortalConfig, context: ConnectorContext) -> None:
         super().__init__(config, context)
-        self._client = AdapterClient(config, context.http, context.clock)
+        self._client = _CLIENTS[config.profile](config, context.http, context.clock)
+        self._chunks = Chunks(
+            self._send_steps, max_steps=self._client.steps_per_call, max_calls=config.max_progress_calls
+        )
         # Dossiers that are linked already, with all their links. Links only grow and this connector is who adds them,
         # so an entry stays true after another worker wrote the dossier. It spares a query and decides nothing.
-        self._linked: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._linked: Memory[tuple[str, ...]] = Memory(config.known_dossiers)
+        # Dossiers that the portal holds, with the state that was written last: it never forgets one.
+        self._states: Memory[str] = Memory(config.known_dossiers)
 
     async def open(self) -> None:
         """Build the HTTP client; the first call logs in."""
         await self._client.open()
 
     async def close(self) -> None:
-        """Close the HTTP client; the adapter has no logout."""
+        """Break off calls with steps and close the HTTP client."""
+        await self._chunks.close()
         await self._client.close()
 
     async def deliver(self, event: Event, data: BaseModel, context: CallContext) -> Outcome:
@@ -188,38 +203,50 @@ class PortalSink(Sink[PortalConfig]):
         # The mapping also checks, so a record that cannot be sent costs no query.
         record = snapshot_to_wire(snapshot, tech_id=tech_id, file_base_url=self.config.file_base_url)
         links = self._linked.get(code)
+        before = self._states.get(code)
         is_update = links is not None
         if links is None:
             held = await self._find(code)
             if held is not None and _holds(held, record):
                 # A worker that died had sent it, or a field has changed that the portal does not take.
-                self._remember(code, links_of(held))
+                self._remember(code, links_of(held), record[STATUS_FIELD])
                 return _found(snapshot, "unchanged")
             is_update = held is not None
-            links = links_of(held) if held is not None else ()
+            links, before = _links_and_state(held)
         judgement = await self._sync(record, links, is_update=is_update)
         if judgement.meaning is Meaning.EXISTS and not is_update:
             is_update = True
-            links = links_of(await self._find(code) or {})
+            links, before = _links_and_state(await self._find(code))
             judgement = await self._sync(record, links, is_update=True)
         elif judgement.meaning is Meaning.UNKNOWN_DOSSIER and is_update:
-            is_update = False
+            is_update, before = False, None
             judgement = await self._sync(record, links, is_update=False)
         self._require_success(judgement, snapshot.procedure.code)
-        self._remember(code, links)
-        return _found(snapshot, "updated" if is_update else "created")
+        self._remember(code, links, record[STATUS_FIELD])
+        findings = (*snapshot_findings(snapshot), *transition_findings(before, snapshot, is_known=is_update))
+        return Outcome.delivered("updated" if is_update else "created", target_reference=code, findings=findings)
 
     async def _progress(self, progress: DossierProgressV1) -> Outcome:
-        answer = await self._client.call(
-            PROGRESS_SERVICE, {"data": [progress_to_wire(progress)]}, EFFECTS[PROGRESS_SERVICE]
-        )
-        if answer.judgement.meaning is Meaning.UNKNOWN_DOSSIER:
+        code, step = progress.dossier_code, progress_to_wire(progress)
+        # A step that may be refused because of its dossier goes alone: it must not spoil the calls of others.
+        send = self._chunks.send if code in self._states else self._send_step
+        judgement = await send(step)
+        if judgement.meaning is Meaning.UNKNOWN_DOSSIER:
             raise RejectedByTargetError(
                 "the portal does not hold the dossier of this step; send its snapshot, then replay the step",
                 reason=Meaning.UNKNOWN_DOSSIER.value,
             )
-        self._require_success(answer.judgement, "")
-        return Outcome.delivered("progress", target_reference=progress.dossier_code)
+        self._require_success(judgement, "")
+        # A step tells that the portal holds the dossier, not in which state.
+        self._states.remember(code, self._states.get(code) or "")
+        return Outcome.delivered("progress", target_reference=code)
+
+    async def _send_step(self, step: WireRecord) -> Judgement:
+        return await self._send_steps((step,))
+
+    async def _send_steps(self, steps: Sequence[WireRecord]) -> Judgement:
+        body = {"data": list(steps)}
+        return (await self._client.call(PROGRESS_SERVICE, body, EFFECTS[PROGRESS_SERVICE])).judgement
 
     async def _verified(self, verified: DossierVerifiedV1) -> Outcome:
         if verified.status not in {"match", "approved"}:
@@ -230,7 +257,7 @@ class PortalSink(Sink[PortalConfig]):
             raise _too_early()
         links = links_of(held)
         if POPULATION_DATABASE in links:
-            self._remember(code, links)
+            self._remember(code, links, held.get(STATUS_FIELD))
             return Outcome.filtered("already_linked", target_reference=code)
         if not _is_complete(held):
             raise RejectedByTargetError(
@@ -243,7 +270,7 @@ class PortalSink(Sink[PortalConfig]):
         if judgement.meaning is Meaning.UNKNOWN_DOSSIER:
             raise _too_early()
         self._require_success(judgement, str(held["MaTTHC"]))
-        self._remember(code, links)
+        self._remember(code, links, held[STATUS_FIELD])
         return Outcome.delivered("linked", target_reference=code)
 
     async def _tech_id(self, snapshot: DossierSnapshotV1) -> str:
@@ -299,13 +326,14 @@ class PortalSink(Sink[PortalConfig]):
             reason=judgement.reason,
         )
 
-    def _remember(self, code: str, links: tuple[str, ...]) -> None:
-        if self.config.known_dossiers == 0 or POPULATION_DATABASE not in links:
-            return
-        self._linked[code] = links
-        self._linked.move_to_end(code)
-        if len(self._linked) > self.config.known_dossiers:
-            self._linked.popitem(last=False)
+    def _remember(self, code: str, links: tuple[str, ...], state: object) -> None:
+        self._states.remember(code, str(state))
+        if POPULATION_DATABASE in links:
+            self._linked.remember(code, links)
+
+
+def _links_and_state(held: WireRecord | None) -> tuple[tuple[str, ...], str | None]:
+    return ((), None) if held is None else (links_of(held), str(held.get(STATUS_FIELD)))
 
 
 def _too_early() -> RetriableError:

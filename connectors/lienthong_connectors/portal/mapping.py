@@ -4,10 +4,11 @@ Code tables whose values no public source gives are ASSUMED and marked so; nothi
 """
 
 from types import MappingProxyType
+from typing import cast
 
 from lienthong.errors import ValidationFailedError, Violation
 from lienthong.outcome import Finding
-from lienthong_connectors.portal.status import status_to_portal
+from lienthong_connectors.portal.status import FROM_PORTAL, status_to_portal
 from lienthong_connectors.portal.wire import (
     COUNTER,
     MAX_CHARACTERS,
@@ -23,11 +24,13 @@ from lienthong_schemas.dossier import (
     Attachment,
     DossierProgressV1,
     DossierSnapshotV1,
+    DossierStatus,
     Fee,
     FileReference,
     Result,
     Supplement,
 )
+from lienthong_schemas.findings import of_transition
 from lienthong_schemas.party import Party
 
 CHANNELS = MappingProxyType({"counter": COUNTER, "online": ONLINE, "postal": POSTAL})
@@ -147,6 +150,22 @@ def snapshot_findings(snapshot: DossierSnapshotV1) -> tuple[Finding, ...]:
         elif result.reference is None or not result.result_code:
             found.append(Finding(f"results.{number}", "result_not_counted_online"))
     return tuple(found)
+
+
+def transition_findings(before: str | None, snapshot: DossierSnapshotV1, *, is_known: bool) -> tuple[Finding, ...]:
+    """Return what is odd about the way from the state that the portal shows to that of a snapshot.
+
+    Args:
+        before: ``TrangThaiHoSo`` at the portal; None when it holds none or nobody looked.
+        snapshot: What is written now.
+        is_known: Whether the portal held the dossier.
+    """
+    previous = FROM_PORTAL.get(before or "")
+    if is_known and previous is None:
+        return ()
+    return of_transition(
+        cast("DossierStatus | None", previous), snapshot.status, has_reason=snapshot.status_reason is not None
+    )
 
 
 def first_identifier(party: Party, order: tuple[str, ...]) -> str:

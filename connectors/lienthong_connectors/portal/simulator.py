@@ -1,4 +1,4 @@
-"""The simulated portal: a real HTTP server with the adapter's wire format and a ledger of effects."""
+"""The simulated portal: a real HTTP server that speaks both profiles, with a ledger of effects."""
 
 import secrets
 from collections.abc import Mapping
@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lienthong.connector import SimulatorSpec
 from lienthong.errors import ConfigurationError
 from lienthong.testing.simulator import STATE, Ledger, create_application, split_options
-from lienthong_connectors.portal.simulator_state import SESSION_TEXT, PortalState
+from lienthong_connectors.portal.simulator_state import ASTRAY_TEXT, SESSION_TEXT, SUSPENDED_TEXT, PortalState
+from lienthong_connectors.portal.simulator_three_url import ThreeUrls
+from lienthong_connectors.portal.wire import WireRecord
 
-_SUSPENDED = {"error_code": -1, "message": "Tài khoản đã bị khóa"}
+_SUSPENDED = {"error_code": -1, "message": SUSPENDED_TEXT}
 
 
 class SimulatorOptions(BaseModel):
@@ -32,6 +34,12 @@ class SimulatorOptions(BaseModel):
         auth_endpoint: Path of the login.
         integration_endpoint: Path of the integration services.
         share_endpoint: Path of the sharing services.
+        create_endpoint: Path of the profile ``three-url`` for new dossiers.
+        update_endpoint: Path for changed dossiers.
+        progress_endpoint: Path for steps of the progress.
+        find_endpoint: Path for the question whether a dossier is held. ASSUMED.
+        tech_id_endpoint: Path for the question after an account. ASSUMED.
+        breaks_after_steps: Steps of a call after which the connection breaks, the steps before it written; 0 for never.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -47,6 +55,12 @@ class SimulatorOptions(BaseModel):
     auth_endpoint: str = "/login"
     integration_endpoint: str = "/integration"
     share_endpoint: str = "/share"
+    create_endpoint: str = "/ThemMoi"
+    update_endpoint: str = "/CapNhat"
+    progress_endpoint: str = "/DongBoTienTrinh"
+    find_endpoint: str = "/TraCuuHoSo"
+    tech_id_endpoint: str = "/TraCuuTechID"
+    breaks_after_steps: int = Field(default=0, ge=0)
 
 
 @dataclass(slots=True)
@@ -95,7 +109,7 @@ class Sessions:
 
 
 class PortalSimulator:
-    """Handlers of the adapter.
+    """Handlers of the adapter, and of what both profiles share.
 
     Args:
         options: What it was told.
@@ -122,7 +136,7 @@ class PortalSimulator:
         self.ledger.record_call("login", "", "", 200)
         if options.suspended:
             return _answer(_SUSPENDED)
-        if not is_known or not self._is_destination(request):
+        if not is_known or not self.is_destination(request):
             return _answer({"error_code": -1, "message": "Sai tài khoản hoặc mật khẩu"})
         session = self.sessions.give(request.app[STATE].clock.monotonic(), is_single=options.single_session)
         return _answer({"error_code": 0, "session": session})
@@ -145,13 +159,21 @@ class PortalSimulator:
             body.get("session"), now, max_calls=options.session_calls, max_seconds=options.session_seconds
         ):
             return _answer({"error_code": -1, "message": SESSION_TEXT})
-        if not body.get("madonvi") or not self._is_destination(request):
-            return _answer({"error_code": -1, "message": "Đơn vị chưa được cấp quyền"})
+        if not body.get("madonvi") or not self.is_destination(request):
+            return _answer({"error_code": -1, "message": ASTRAY_TEXT})
         self.portal.is_strict = state.behaviour.strict
+        return _answer(self.answer(body))
+
+    def answer(self, body: WireRecord) -> dict[str, Any]:
+        """Let a service take effect and return its answer.
+
+        Args:
+            body: The service, as the adapter writes it.
+        """
         answer, effects = self.portal.handle(body)
         for effect in effects:
             self.ledger.record_effect(effect.kind, effect.detail["MaHoSo"], effect.detail)
-        return _answer(answer)
+        return answer
 
     async def dossiers(self, _: web.Request) -> web.Response:
         """Return the state of all dossiers at once, without personal values."""
@@ -179,7 +201,12 @@ class PortalSimulator:
         self.portal.no_account_suffix = self.options.no_account_suffix
         return _answer({})
 
-    def _is_destination(self, request: web.Request) -> bool:
+    def is_destination(self, request: web.Request) -> bool:
+        """Return whether a call is meant for this portal.
+
+        Args:
+            request: With header ``dstcode``.
+        """
         return not self.options.destination_code or request.headers.get("dstcode") == self.options.destination_code
 
 
@@ -196,6 +223,7 @@ def create(options: Mapping[str, Any]) -> web.Application:
     ledger = Ledger()
     simulator = PortalSimulator(_options(own), ledger)
     paths = simulator.options
+    three_urls = ThreeUrls(simulator)
     services = dict.fromkeys((paths.integration_endpoint, paths.share_endpoint))
     return create_application(
         "portal",
@@ -204,6 +232,11 @@ def create(options: Mapping[str, Any]) -> web.Application:
         [
             web.post(paths.auth_endpoint, simulator.login),
             *(web.post(path, simulator.service) for path in services),
+            web.post(paths.create_endpoint, three_urls.create),
+            web.post(paths.update_endpoint, three_urls.update),
+            web.post(paths.progress_endpoint, three_urls.progress),
+            web.post(paths.find_endpoint, three_urls.find),
+            web.post(paths.tech_id_endpoint, three_urls.tech_id),
             web.get("/_control/dossiers", simulator.dossiers),
             web.get("/_control/sessions", simulator.read_sessions),
             web.delete("/_control/sessions", simulator.end_sessions),

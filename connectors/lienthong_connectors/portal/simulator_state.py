@@ -15,6 +15,7 @@ from lienthong_connectors.portal.wire import (
     DATE_FIELDS,
     FIND_SERVICE,
     MAX_CHARACTERS,
+    MAX_STEPS,
     MAY_BE_EMPTY,
     ONLINE,
     PROGRESS_REQUIRED_FIELDS,
@@ -27,6 +28,8 @@ from lienthong_connectors.portal.wire import (
 )
 
 SESSION_TEXT = "Phiên làm việc không hợp lệ hoặc đã hết hạn"
+SUSPENDED_TEXT = "Tài khoản đã bị khóa"
+ASTRAY_TEXT = "Đơn vị chưa được cấp quyền"
 EXISTS_TEXT = "Hồ sơ đã tồn tại"
 UNKNOWN_TEXT = "Hồ sơ không tồn tại"
 SYNCED_TEXT = "Đồng bộ hồ sơ thành công"
@@ -55,6 +58,7 @@ class HeldDossier:
         raw: The last record as JSON; objects of thousands of dossiers would burden the garbage collector.
         status: Its ``TrangThaiHoSo``.
         links: Its ``DSKetNoiCSDL``.
+        rounds: ``HoSoBoSungId`` of its rounds of supplement, as last written.
         arrivals: (arrival number, kind, status, moment of the step, fingerprint), in order of arrival.
         counts: Kind of effect → how often.
         lost_links: Databases that an update removed; must stay empty.
@@ -63,6 +67,7 @@ class HeldDossier:
     raw: bytes
     status: str
     links: tuple[str, ...]
+    rounds: tuple[str, ...] = ()
     arrivals: list[tuple[int, str, str, str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     lost_links: set[str] = field(default_factory=set)
@@ -72,6 +77,7 @@ class HeldDossier:
         return {
             "TrangThaiHoSo": self.status,
             "DSKetNoiCSDL": self.links,
+            "DanhSachHoSoBoSung": self.rounds,
             "counts": self.counts,
             "lost_links": sorted(self.lost_links),
             "arrivals": self.arrivals,
@@ -138,12 +144,13 @@ class PortalState:
         if problem:
             return self._failure(f"{FAILED_TEXT}: {problem}"), []
         code, status, links = record["MaHoSo"], record["TrangThaiHoSo"], links_of(record)
+        rounds = tuple(str(each.get("HoSoBoSungId")) for each in record.get("DanhSachHoSoBoSung") or ())
         held = self.dossiers.get(code)
         raw = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
         if updating == "False":
             if held is not None:
                 return self._failure(EXISTS_TEXT), []
-            held = self.dossiers[code] = HeldDossier(raw, status, links)
+            held = self.dossiers[code] = HeldDossier(raw, status, links, rounds)
             return self._success(SYNCED_TEXT), [self._effect("create", held, code, status, raw)]
         if held is None:
             return self._failure(UNKNOWN_TEXT), []
@@ -151,20 +158,26 @@ class PortalState:
         if links != held.links:
             kind = "link" if set(links) - set(held.links) else "update"
             held.lost_links |= set(held.links) - set(links)
-        held.raw, held.status, held.links = raw, status, links
+        held.raw, held.status, held.links, held.rounds = raw, status, links, rounds
         return self._success(SYNCED_TEXT), [self._effect(kind, held, code, status, raw)]
 
     def _progress(self, body: WireRecord) -> tuple[dict[str, Any], list[Effect]]:
         steps = body.get("data")
-        if not isinstance(steps, list) or not 1 <= len(steps) <= 10:
+        if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
             return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
-        for step in steps:
-            missing = [name for name in PROGRESS_REQUIRED_FIELDS if not step.get(name)]
-            if missing or len(step["NguoiXuLy"]) > MAX_CHARACTERS["NguoiXuLy"] or step["TrangThai"] not in FROM_PORTAL:
-                return self._failure(f"{FAILED_TEXT}: dữ liệu không hợp lệ"), []
-            if step["MaHoSo"] not in self.dossiers:
-                return self._failure(UNKNOWN_TEXT), []
+        for number, step in enumerate(steps):
+            problem = self._step_problem(step)
+            if problem:
+                # Quirk, ASSUMED: the steps in front of the refused one stay written.
+                written = [] if self.is_strict else [self._step(each) for each in steps[:number]]
+                return self._failure(problem), written
         return self._success(PROGRESS_TEXT), [self._step(step) for step in steps]
+
+    def _step_problem(self, step: WireRecord) -> str:
+        missing = [name for name in PROGRESS_REQUIRED_FIELDS if not step.get(name)]
+        if missing or len(step["NguoiXuLy"]) > MAX_CHARACTERS["NguoiXuLy"] or step["TrangThai"] not in FROM_PORTAL:
+            return f"{FAILED_TEXT}: dữ liệu không hợp lệ"
+        return "" if step["MaHoSo"] in self.dossiers else UNKNOWN_TEXT
 
     def _step(self, step: WireRecord) -> Effect:
         code = step["MaHoSo"]

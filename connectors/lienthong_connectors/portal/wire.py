@@ -22,6 +22,10 @@ PROGRESS_SERVICE = "CapNhatTienDoHoSoMC"
 POPULATION_DATABASE = "1"
 #: The databases that a dossier is linked to.
 LINKS_FIELD = "DSKetNoiCSDL"
+#: Most steps that the portal takes in one call.
+MAX_STEPS = 10
+#: The state of a dossier.
+STATUS_FIELD = "TrangThaiHoSo"
 COUNTER, ONLINE, POSTAL = "1", "2", "3"
 
 #: Fields of ``DongBoHoSoMC`` that the specification marks as required.

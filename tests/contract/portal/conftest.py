@@ -140,23 +140,29 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
+@pytest.fixture
+def profile(request: pytest.FixtureRequest) -> str:
+    """Name the wire profile that connectors speak; modules and tests that hold for several say so by parameter."""
+    return str(getattr(request, "param", "adapter"))
+
+
 MakeSink = Callable[..., Awaitable[PortalSink]]
 
 
 @pytest.fixture
-async def make_sink(portal: Portal, clock: FakeClock) -> AsyncIterator[MakeSink]:
+async def make_sink(portal: Portal, clock: FakeClock, profile: str) -> AsyncIterator[MakeSink]:
     """Build open connectors, closed after the test."""
     async with AsyncExitStack() as stack:
+        account = {"user_name": "tinh", "password": SecretStr(PASSWORD), "unit_code": "H57"}
 
         async def make(**changes: Any) -> PortalSink:
             """Build and open one, with some settings changed."""
             config = PortalConfig.model_validate(
                 {
+                    "profile": profile,
                     "base_url": portal.url,
-                    "user_name": "tinh",
-                    "password": SecretStr(PASSWORD),
+                    **(account if profile == "adapter" else {}),
                     "destination_code": "VN:DVCQG",
-                    "unit_code": "H57",
                     "timeout_seconds": 5,
                     "simulator": True,
                     **changes,

@@ -11,6 +11,8 @@ from lienthong_connectors.portal.simulator_state import tech_id_of
 from lienthong_schemas.party import Party
 
 LINKED = ["1"]
+BOTH = ("adapter", "three-url")
+pytestmark = pytest.mark.parametrize("profile", BOTH, indirect=True)
 
 
 @pytest.mark.parametrize("strict", [True, False])
@@ -191,7 +193,7 @@ async def test_a_linked_dossier_is_updated_without_a_query(sink: Any, portal: An
 
 async def test_a_wrong_memory_is_corrected_by_the_portal(sink: Any, portal: Any, tools: Any) -> None:
     """When the portal no longer holds what the worker remembers, the dossier is created, still linked."""
-    sink._remember(tools.code, ("1",))
+    sink._remember(tools.code, ("1",), "2")
     outcome = await tools.deliver(sink, tools.snapshot())
 
     assert outcome.reason == "created"
@@ -202,7 +204,7 @@ async def test_the_memory_is_bounded(make_sink: Any, tools: Any) -> None:
     """A worker that runs for months does not grow with every dossier."""
     sink = await make_sink(known_dossiers=2)
     for number in range(5):
-        sink._remember(f"H57-261008-000{number}", ("1",))
+        sink._remember(f"H57-261008-000{number}", ("1",), "2")
 
     assert list(sink._linked) == ["H57-261008-0003", "H57-261008-0004"]
 

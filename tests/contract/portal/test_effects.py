@@ -16,24 +16,25 @@ from lienthong_connectors.portal.wire import PROGRESS_SERVICE, SYNC_SERVICE
 EVENT = Event({"id": "1", "source": "test", "type": "test", "specversion": "1.0"}, None)
 CONTEXT = CallContext("deliver-dossier", "e", 1, "a" * 32, "dossier_sync", "NĐ 118/2025", "system", "", "key")
 LOST = 3
+BOTH = pytest.mark.parametrize("profile", ["adapter", "three-url"], indirect=True)
 
 
 def _lose_answers(sink: Any, portal: Any, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the connection after the portal has written, for the first calls of one service."""
-    original = sink._client._post
+    original = sink._client.call
     left = [LOST]
 
-    async def post(path: str, document: Any, *, is_write: bool) -> Any:
-        if document.get("service") != service or not left[0]:
-            return await original(path, document, is_write=is_write)
+    async def call(name: str, body: Any, effect: Any) -> Any:
+        if name != service or not left[0]:
+            return await original(name, body, effect)
         left[0] -= 1
         await portal.behave(lost_answer_rate=1)
         try:
-            return await original(path, document, is_write=is_write)
+            return await original(name, body, effect)
         finally:
             await portal.behave(lost_answer_rate=0)
 
-    monkeypatch.setattr(sink._client, "_post", post)
+    monkeypatch.setattr(sink._client, "call", call)
 
 
 async def _deliver(sink: Any, record_type: str, data: Any, *, is_repeat: bool = False) -> Any:
@@ -47,6 +48,7 @@ async def _deliver(sink: Any, record_type: str, data: Any, *, is_repeat: bool = 
     raise AssertionError("never ended")
 
 
+@BOTH
 @pytest.mark.parametrize("before", [0, 1])
 async def test_a_dossier_whose_answers_are_lost_is_written_once(
     sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch, before: int
@@ -61,6 +63,7 @@ async def test_a_dossier_whose_answers_are_lost_is_written_once(
     assert portal.effects() == ["create", "update"][: before + 1]
 
 
+@BOTH
 async def test_a_link_whose_answer_is_lost_is_written_once(
     sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +76,7 @@ async def test_a_link_whose_answer_is_lost_is_written_once(
     assert portal.effects() == ["create", "link"]
 
 
+@BOTH
 async def test_a_dossier_that_a_dead_worker_sent_is_not_written_again(
     sink: Any, make_sink: Any, portal: Any, tools: Any
 ) -> None:
@@ -84,6 +88,7 @@ async def test_a_dossier_that_a_dead_worker_sent_is_not_written_again(
     assert portal.effects() == ["create"]
 
 
+@BOTH
 async def test_what_the_portal_holds_otherwise_is_written(sink: Any, portal: Any, tools: Any) -> None:
     """Asking first must not take an older content for the new one."""
     await _deliver(sink, "dossier.snapshot", tools.snapshot())
@@ -94,6 +99,7 @@ async def test_what_the_portal_holds_otherwise_is_written(sink: Any, portal: Any
     assert portal.effects() == ["create", "update"]
 
 
+@BOTH
 async def test_a_step_is_never_sent_twice_within_one_worker(
     sink: Any, portal: Any, tools: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +112,7 @@ async def test_a_step_is_never_sent_twice_within_one_worker(
     assert portal.effects() == ["create", "progress"]
 
 
+@BOTH
 async def test_a_step_that_a_dead_worker_may_have_sent_is_said_to_be_repeated(sink: Any, tools: Any) -> None:
     """At most one repeat for a crash, and never a silent one."""
     await tools.deliver(sink, tools.snapshot())

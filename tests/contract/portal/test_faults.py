@@ -24,6 +24,8 @@ from lienthong.errors import (
 )
 from lienthong_connectors.portal.connector import EFFECTS
 
+BOTH = pytest.mark.parametrize("profile", ["adapter", "three-url"], indirect=True)
+
 
 async def test_a_session_that_ends_in_the_middle_is_renewed_once(sink: Any, portal: Any, tools: Any) -> None:
     """Fifty records in flight find the session ended: one new login serves all, nothing is written twice."""
@@ -83,6 +85,7 @@ async def test_a_wrong_destination_pauses_the_pipeline(make_sink: Any, tools: An
         await tools.deliver(sink, tools.snapshot())
 
 
+@BOTH
 async def test_429_carries_the_wait_that_the_portal_asked_for(sink: Any, portal: Any, tools: Any) -> None:
     """The engine learns how long to wait and nothing was written."""
     await portal.behave(too_many_requests={"retry_after_seconds": 7})
@@ -93,6 +96,7 @@ async def test_429_carries_the_wait_that_the_portal_asked_for(sink: Any, portal:
     assert portal.effects() == []
 
 
+@BOTH
 @pytest.mark.parametrize("kind", ["snapshot", "progress"])
 @pytest.mark.parametrize("switches", [{"maintenance": True}, {"outage": "unavailable"}, {"error_rate": 1}])
 async def test_a_portal_that_is_away_is_asked_again_later(
@@ -126,6 +130,7 @@ async def _record(tools: Any) -> Any:
     return snapshot_to_wire(tools.snapshot(), tech_id="")
 
 
+@BOTH
 async def test_a_step_whose_answer_is_lost_has_an_unknown_outcome(sink: Any, portal: Any, tools: Any) -> None:
     """The portal cannot tell a repeated step from a new one, so it is not sent again blindly."""
     await tools.deliver(sink, tools.snapshot())
@@ -136,6 +141,7 @@ async def test_a_step_whose_answer_is_lost_has_an_unknown_outcome(sink: Any, por
     assert portal.effects() == ["create", "progress"]
 
 
+@BOTH
 async def test_a_target_that_cannot_be_reached_is_unavailable(make_sink: Any, tools: Any) -> None:
     """A refused connection was never sent: even a step is retried."""
     sink = await make_sink(base_url="http://127.0.0.1:1")
@@ -199,6 +205,7 @@ async def test_a_procedure_that_is_not_allowed_parks_only_its_dossiers(sink: Any
 AGREEMENT = {"number": "01/TT-2026", "valid_until": "2026-10-05"}
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("agreement", "moment", "reason"),
     [
@@ -235,6 +242,7 @@ async def test_opening_calls_nobody_and_closing_twice_is_fine(make_sink: Any, po
     assert portal.ledger.calls == ()
 
 
+@BOTH
 async def test_a_closed_connector_refuses_work(make_sink: Any, tools: Any) -> None:
     """A record that comes after close is not lost in silence."""
     sink = await make_sink()

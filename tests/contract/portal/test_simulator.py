@@ -64,3 +64,13 @@ async def test_wrong_options_are_refused(portal: Any) -> None:
 def test_options_may_be_text() -> None:
     """The command line gives texts only."""
     assert SIMULATOR.create_application({"session_calls": "5", "single_session": "true", "strict": "false"})
+
+
+async def test_a_call_is_a_bare_array_of_at_most_ten(portal: Any, tools: Any) -> None:
+    """The simulated portal refuses eleven steps, and an object around them."""
+    step = {"MaHoSo": tools.code, "NguoiXuLy": "A", "ThoiDiemXuLy": "1", "NoiDungXuLy": "B", "TrangThai": "4"}
+    too_many = await portal.control.post("/DongBoTienTrinh", json=[step] * 11, headers=HEADERS)
+    wrapped = await portal.control.post("/DongBoTienTrinh", json={"data": [step]}, headers=HEADERS)
+
+    assert [answer.json()["error_code"] for answer in (too_many, wrapped)] == ["-3", "-3"]
+    assert portal.effects() == []

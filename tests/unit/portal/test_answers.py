@@ -62,3 +62,24 @@ def test_a_reason_holds_no_text_of_the_portal() -> None:
     judgement = judge({"error_code": "Nguyễn Văn A 000123456789", "message": "Sai số 000123456789"})
 
     assert judgement.reason == "code:none"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("0", "Cập nhật thành công", Meaning.SUCCESS),
+        ("0", unicodedata.normalize("NFD", "Thêm mới thành công"), Meaning.SUCCESS),
+        ("3", "Hồ sơ đã được tiếp nhận", Meaning.SUCCESS),
+        ("-3", "Hồ sơ đã được tiếp nhận", Meaning.SUCCESS),
+        ("3", "Hồ sơ đã tồn tại", Meaning.EXISTS),
+        ("0", "", Meaning.REJECTED),
+        ("0", "OK", Meaning.REJECTED),
+        ("0", "Không thành công", Meaning.REJECTED),
+        ("3", "Thành công", Meaning.REJECTED),
+        ("-3", "Cập nhật thành công", Meaning.REJECTED),
+        ("-3", "", Meaning.REJECTED),
+    ],
+)
+def test_three_urls_need_code_and_text(code: str, message: str, expected: Meaning) -> None:
+    """Neither code 0 nor "thành công" alone is a success; "đã được tiếp nhận" is one with any code."""
+    assert judge({"error_code": code, "message": message}, needs_code_and_text=True).meaning is expected

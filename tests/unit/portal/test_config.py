@@ -42,7 +42,11 @@ def test_a_minimal_configuration_has_the_known_clients_timeout() -> None:
     "change",
     [
         {"pasword": "x"},
+        {"profile": "two-url"},
         {"profile": "three-url"},
+        {"user_name": ""},
+        {"unit_code": ""},
+        {"max_progress_calls": 0},
         {"timeout_seconds": 0},
         {"known_dossiers": -1},
         {"agreement": {"number": "1"}},
@@ -60,3 +64,12 @@ def test_a_wrong_configuration_is_refused_without_showing_values(change: dict[st
 def test_the_password_is_not_shown() -> None:
     """Printing a configuration gives no secret away."""
     assert "rat-bi-mat" not in repr(PortalConfig.model_validate(VALID))
+
+
+def test_three_urls_need_no_account() -> None:
+    """The profile without a login asks for none, so nobody invents one."""
+    config = PortalConfig.model_validate(
+        {"profile": "three-url", "base_url": "https://truc.example.vn", "simulator": True}
+    )
+
+    assert config.max_progress_calls == 4
