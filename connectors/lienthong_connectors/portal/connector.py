@@ -22,12 +22,14 @@ from lienthong.errors import (
     ValidationFailedError,
     Violation,
 )
+from lienthong.holding import Holding, TellsHolding
 from lienthong.outcome import Outcome
 from lienthong_connectors.portal.adapter import AdapterClient
 from lienthong_connectors.portal.answers import Judgement, Meaning
 from lienthong_connectors.portal.chunks import Chunks
 from lienthong_connectors.portal.client import PortalClient
 from lienthong_connectors.portal.config import PortalConfig
+from lienthong_connectors.portal.holding import compare
 from lienthong_connectors.portal.mapping import (
     ACCOUNT_ORDER,
     first_identifier,
@@ -73,7 +75,7 @@ OPERATIONS = {
 _CLIENTS: dict[str, type[PortalClient]] = {"adapter": AdapterClient, "three-url": ThreeUrlClient}
 
 
-class PortalSink(Sink[PortalConfig]):
+class PortalSink(Sink[PortalConfig], TellsHolding):
     """The portal, in one of its wire profiles.
 
     Args:
@@ -158,6 +160,23 @@ class PortalSink(Sink[PortalConfig]):
             if held is not None and POPULATION_DATABASE in links_of(held):
                 return Outcome.delivered("linked", target_reference=data.dossier_code)
         return None
+
+    async def holding(
+        self, key: str, records: Sequence[tuple[Event, BaseModel]], context: CallContext
+    ) -> Holding | None:
+        """Ask with ``TraCuuHoSo`` what the portal holds of a dossier.
+
+        Args:
+            key: The dossier code.
+            records: What was delivered of it.
+            context: Who asks for what.
+
+        Raises:
+            LienthongError: As from :meth:`deliver`.
+        """
+        self._check_agreement(context, None)
+        held = await self._find(key, must_be_list=True)
+        return None if held is None else compare(held, records, self.config.file_base_url)
 
     def scopes(self, event: Event, data: BaseModel) -> tuple[tuple[str, str], ...]:
         """Return the agreement, and the procedure of a snapshot.
@@ -297,11 +316,15 @@ class PortalSink(Sink[PortalConfig]):
             )
         return tech_id
 
-    async def _find(self, code: str) -> WireRecord | None:
+    async def _find(self, code: str, *, must_be_list: bool = False) -> WireRecord | None:
         answer = await self._client.call(FIND_SERVICE, {"mahoso": code}, EFFECTS[FIND_SERVICE])
         if answer.judgement.meaning is Meaning.UNKNOWN_DOSSIER:
             return None
         self._require_success(answer.judgement, "")
+        if must_be_list and not isinstance(answer.body.get("result"), list):
+            raise RejectedByTargetError(
+                "the portal's answer does not say whether it holds the dossier; ask its operator", reason="no_result"
+            )
         return answer.first_result()
 
     async def _sync(self, record: WireRecord, links: tuple[str, ...], *, is_update: bool) -> Judgement:

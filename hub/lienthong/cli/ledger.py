@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lienthong.cli.probing import Question, document_of, exit_code_of, probe_targets, table_of, tell
 from lienthong.config.loader import load
 from lienthong.config.models import HubSettings
 from lienthong.errors import ConfigurationError
@@ -181,6 +182,22 @@ def _print_steps(steps: "Sequence[Step]") -> None:
     help="CSV or NDJSON with codes and states as the one-stop system has them; only these are compared.",
 )
 @click.option("--domain", default="dossier", show_default=True, help="Domain of --source.")
+@click.option(
+    "--probe",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Ask the targets for N delivered dossiers of each pipeline; only these are compared.",
+)
+@click.option("--seed", type=click.IntRange(0), help="What the choice of --probe follows from; default a new one.")
+@click.option("--actor", default="reconcile", show_default=True, help="Who asks, for the access log of --probe.")
+@click.option(
+    "--patience-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="How long a target may leave one question of --probe without an answer.",
+)
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the result of --probe as JSON.")
 @click.pass_obj
 def reconcile(
     config_file: Path | None,
@@ -191,18 +208,34 @@ def reconcile(
     wait_seconds: float,
     source_file: Path | None,
     domain: str,
+    probe: int | None,
+    seed: int | None,
+    actor: str,
+    patience_seconds: float,
+    report: Path | None,
 ) -> None:
     """Prove that accepted = ends + open for every pipeline; exit 1 if anything is lost or unexplained.
 
     With --source: find what a provincial system holds and never sent, and what it knows differently.
+    With --probe: find what a target does not hold though it was delivered, and what it shows differently; exit 75 if
+    nothing is wrong but a target could not be asked.
     """
+    settings = load(config_file)
+    if probe is not None and source_file is not None:
+        raise click.UsageError("--source and --probe are two comparisons; give one of them")
+    if source_file is not None:
+        _compare_source(settings, source_file, domain, limit, as_json=as_json)
+    elif probe is not None:
+        question = Question(probe, seed, patience_seconds, actor, report)
+        _compare_targets(settings, question, names, limit, as_json=as_json)
+    else:
+        _prove(settings, names, wait_seconds, limit, as_json=as_json)
+
+
+def _prove(settings: HubSettings, names: Sequence[str], wait_seconds: float, limit: int, *, as_json: bool) -> None:
     from lienthong.clock import SystemClock
     from lienthong.ledger.reconcile import reconcile as reconcile_with
 
-    settings = load(config_file)
-    if source_file is not None:
-        _compare_source(settings, source_file, domain, limit, as_json=as_json)
-        return
     topic_names = TopicNames(settings.province)
     sources = _sources(settings, names)
     with _store(settings) as store:
@@ -218,6 +251,26 @@ def reconcile(
         _print_report(report)
     if not report.is_balanced:
         raise click.exceptions.Exit(1)
+
+
+def _compare_targets(
+    settings: HubSettings, question: Question, names: Sequence[str], limit: int, *, as_json: bool
+) -> None:
+    with _store(settings) as store:
+        store.prepare()
+        view = _view(settings, "lienthong-probe")
+        pipelines = _sources(settings, names)
+        reports = probe_targets(settings, question, pipelines, store, view, are_named=bool(names))
+    lines = tell(reports, question, limit)
+    if as_json:
+        _print_json(document_of(reports))
+    else:
+        _console().print(table_of(reports))
+        for line in lines:
+            click.echo(line)
+    code = exit_code_of(reports)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _compare_source(settings: HubSettings, path: Path, domain: str, limit: int, *, as_json: bool) -> None:

@@ -22,6 +22,7 @@ from lienthong.ledger.models import (
     receipts,
     unreadable,
 )
+from lienthong.outcome import OutcomeKind
 from lienthong.record import Place
 
 _BUSY_TIMEOUT_SECONDS = 15
@@ -163,6 +164,30 @@ class LedgerStore:
         with self.reading() as connection:
             for row in connection.execution_options(yield_per=_FETCH_ROWS).execute(query):
                 yield tuple(row)
+
+    def keys_delivered(self, pipeline: str) -> Iterator[str]:
+        """Yield every key of which a pipeline delivered something, each once; constant memory.
+
+        Args:
+            pipeline: Name of the pipeline.
+        """
+        delivered = (receipts.c.pipeline == pipeline) & (receipts.c.kind == OutcomeKind.DELIVERED.value)
+        query = select(receipts.c.key).where(delivered & (receipts.c.key != "")).distinct()
+        with self.reading() as connection:
+            for (key,) in connection.execution_options(yield_per=_FETCH_ROWS).execute(query):
+                yield key
+
+    def states_of(self, pipeline: str, key: str) -> dict[tuple[str, str], str]:
+        """Return source and id → state of every record of a key in one pipeline.
+
+        Args:
+            pipeline: Name of the pipeline.
+            key: The dossier code.
+        """
+        mine = (receipts.c.pipeline == pipeline) & (receipts.c.key_hash == hash_of(key)) & (receipts.c.key == key)
+        with self.reading() as connection:
+            rows = connection.execute(select(receipts.c.source, receipts.c.id, receipts.c.kind).where(mine))
+            return {(source, record_id): kind for source, record_id, kind in rows}
 
     def unreadable(self) -> list[Row]:
         """Return the Kafka records that were neither receipts nor access-log entries."""

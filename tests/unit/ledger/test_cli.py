@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from lienthong.cli import ledger as module
 from lienthong.cli.main import main, root
 from lienthong.ledger import models
+from lienthong.ledger.probe import Probed, ProbeReport, Verdict
 from lienthong.ledger.report import Gap, Listing, Located, PipelineReport, Report
 
 
@@ -155,3 +156,55 @@ def test_a_list_of_the_one_stop_system_is_compared(
     assert "never sent: H57.21-261008-0999 (line 3)" in result.output
     assert orjson.loads(as_json.stdout)["forgotten"] == 1
     assert expired.asked == {"hue.records.dossier"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code", "said"),
+    [
+        ((Verdict.AGREES,), 0, "deliver-dossier"),
+        ((Verdict.AGREES, Verdict.DIFFERS), 1, "differs: H1: processing there, returned here (TrangThaiHoSo)"),
+        ((Verdict.MISSING, Verdict.UNAVAILABLE), 1, "missing: H0"),
+        ((Verdict.AGREES, Verdict.UNAVAILABLE), 75, "not everything could be asked for"),
+        ((Verdict.MOVING, Verdict.FORGOTTEN), 0, "deliver-dossier"),
+    ],
+)
+def test_a_probe_tells_what_is_wrong_from_what_nobody_knows(
+    sqlite_feeder: Any,
+    config_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdicts: tuple[Verdict, ...],
+    code: int,
+    said: str,
+) -> None:
+    """A script that pages somebody must not do so because the portal is down for the night."""
+    rows = [
+        Probed(f"H{number}", verdict, ("TrangThaiHoSo",), "processing", "returned")
+        for number, verdict in enumerate(verdicts)
+    ]
+    asked: list[Any] = []
+
+    def probe_targets(_settings: Any, question: Any, *_: Any, are_named: bool) -> list[ProbeReport]:
+        asked.append((question.count, question.seed, are_named))
+        return [ProbeReport("deliver-dossier", 7, rows)]
+
+    monkeypatch.setattr(module, "probe_targets", probe_targets)
+    monkeypatch.setattr(module, "_view", lambda *_: None)
+    report_file = tmp_path / "reports" / "probe.json"
+
+    options = ("--pipeline", "deliver-dossier", "--probe", "9", "--seed", "7", "--report", str(report_file))
+    result = _run(config_file, "reconcile", *options)
+    as_json = _run(config_file, "reconcile", "--probe", "9", "--json")
+
+    assert (result.exit_code, as_json.exit_code) == (code, code), result.output
+    assert said in result.output
+    assert asked == [(9, 7, True), (9, None, False)]
+    document = orjson.loads(report_file.read_bytes())
+    assert document == orjson.loads(as_json.stdout)
+    assert document["agrees"] is (code != 1)
+    assert len(document["pipelines"][0]["dossiers"]) == sum(each is not Verdict.AGREES for each in verdicts)
+
+
+def test_two_comparisons_at_once_are_refused(config_file: Path) -> None:
+    """Each has its own exit code."""
+    assert _run(config_file, "reconcile", "--probe", "1", "--source", "x.csv").exit_code == 2
