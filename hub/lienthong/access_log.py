@@ -52,7 +52,8 @@ class AccessEntry:
         attempt_id: Request id towards the target (``MaYeuCau``), new for every attempt.
         query_hash: Keyed hash (HMAC-SHA-256, hexadecimal) of the question; never the question.
         fields: Names of the fields that the target disclosed.
-        result: ``match``, ``mismatch``, ``no_match`` or an error code; empty for an intent.
+        result: ``match``, ``mismatch``, ``no_match``, ``not_asked`` when a question was given up before it was sent,
+            or an error code; empty for an intent.
 
     Raises:
         ValueError: If a field could hold a plain value: a query hash that is no hash, a result that is no code.

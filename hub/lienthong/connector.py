@@ -10,17 +10,15 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from lienthong.clock import Clock
 from lienthong.envelope import Event
+from lienthong.http_clients import HttpClientFactory
 from lienthong.outcome import Answer, Outcome
-
-if TYPE_CHECKING:
-    # Most commands never call a target; importing the client costs them a fifth of their start.
-    import httpx
+from lienthong.schema import CounterQuestion
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -38,34 +36,6 @@ class Effect(StrEnum):
     UPSERT = "upsert"
     QUERY_BEFORE_WRITE = "query_before_write"
     NONE = "none"
-
-
-class HttpClientFactory(Protocol):
-    """Builds HTTP clients; connectors never build their own."""
-
-    def create(
-        self,
-        *,
-        base_url: str,
-        timeout_seconds: float,
-        max_connections: int = 100,
-        headers: Mapping[str, str] | None = None,
-        ca_file: str | None = None,
-        client_certificate_file: str | None = None,
-        client_key_file: str | None = None,
-    ) -> "httpx.AsyncClient":
-        """Return a client that the connector closes in ``close``.
-
-        Args:
-            base_url: Start of every URL.
-            timeout_seconds: Limit for one call, from connecting to the last byte.
-            max_connections: Open connections at once.
-            headers: Sent with every call.
-            ca_file: PEM file of trusted authorities; None for the system's.
-            client_certificate_file: PEM file for mutual TLS.
-            client_key_file: PEM file of its private key.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +204,30 @@ class Lookup(Connector[ConfigT]):
             TargetConfigurationError: The pipeline pauses.
         """
 
+    def check(self, query: BaseModel, context: CallContext) -> None:
+        """Refuse a question that the configuration or the agreement does not allow; nothing is sent.
+
+        Args:
+            query: The question.
+            context: Who asks for what.
+
+        Raises:
+            RecordError: The question lacks what the target demands.
+            ScopeError: The procedure or the officer is not allowed.
+            TargetConfigurationError: The agreement has ended, or does not cover the purpose.
+        """
+        del query, context
+
+    def scopes_of(self, query: BaseModel, context: CallContext) -> Sequence[tuple[str, str]]:
+        """Return kind and value of the scopes that a question needs, as :class:`ScopeError` would tell them.
+
+        Args:
+            query: The question.
+            context: Who asks for what.
+        """
+        del query
+        return (("officer", context.actor),)
+
 
 class SourceEvent(NamedTuple):
     """One record that a source found.
@@ -353,6 +347,7 @@ class ConnectorSpec:
         accepts: Record types (sink) or query names (lookup) that it understands, or record types that it finds
             (source).
         has_version_check: Whether the target itself refuses an older write.
+        question: What officials may ask it at the counter; None for a connector that only pipelines call.
     """
 
     name: str
@@ -364,6 +359,7 @@ class ConnectorSpec:
     operations: Mapping[str, str] = field(default_factory=dict)
     accepts: frozenset[str] = frozenset()
     has_version_check: bool = False
+    question: CounterQuestion | None = None
 
     def effect_of(self, record_type: str) -> Effect:
         """Return what a repeated delivery of a record would do.

@@ -54,6 +54,23 @@ class LookupBinding:
     claim: Callable[[Any], tuple[str, str]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CounterQuestion:
+    """What an official may ask a lookup while a citizen waits at the counter.
+
+    Attributes:
+        name: Name of the question, as it stands in the access log.
+        query: Model of the question; it must refuse unknown fields.
+        fingerprint: Query model → bytes that are equal for equal questions.
+        disclosed: Answer → what the official is shown besides the outcome, as a JSON object; None for nothing.
+    """
+
+    name: str
+    query: ModelType
+    fingerprint: Callable[[Any], bytes]
+    disclosed: Callable[[Answer], Mapping[str, Any] | None]
+
+
 def no_findings(_model: Any) -> tuple[Finding, ...]:
     """Return no finding."""
     return ()

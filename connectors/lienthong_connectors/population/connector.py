@@ -1,6 +1,8 @@
 """Asks the National Population Database whether a person is who a dossier says."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 import httpx
 from pydantic import BaseModel
@@ -11,7 +13,7 @@ from lienthong.envelope import Event
 from lienthong.errors import ConfigurationError, ScopeError, TargetConfigurationError
 from lienthong.outcome import Answer
 from lienthong_connectors.population.config import OfficerAccount, PopulationAgreement, PopulationConfig
-from lienthong_connectors.population.matching import judge
+from lienthong_connectors.population.matching import Citizen, judge
 from lienthong_connectors.population.payload import Asker, build_lookup, parse_lookup
 from lienthong_connectors.population.platforms import transport_for
 from lienthong_connectors.population.transport import Transport
@@ -83,6 +85,26 @@ class PopulationLookup(Lookup[PopulationConfig]):
         citizens = parse_lookup(body, procedure=procedure, actor=context.actor)
         return judge(query, citizens, context.attempt_id)
 
+    def check(self, query: BaseModel, context: CallContext) -> None:
+        """Refuse a question of an actor without an account, or outside the agreement.
+
+        Args:
+            query: A :class:`lienthong_schemas.identity.PersonIdentityQuery`.
+            context: Who asks for what.
+        """
+        self._permit(getattr(query, "procedure_code", None) or "", context)
+
+    def scopes_of(self, query: BaseModel, context: CallContext) -> tuple[tuple[str, str], ...]:
+        """Return the officer and the procedure.
+
+        Args:
+            query: A :class:`lienthong_schemas.identity.PersonIdentityQuery`.
+            context: Its actor is the officer.
+        """
+        procedure = getattr(query, "procedure_code", None)
+        needed = (("officer", context.actor), ("procedure", procedure or ""))
+        return needed if procedure else needed[:1]
+
     def scopes(self, event: Event, data: BaseModel) -> tuple[tuple[str, str], ...]:
         """Return the officer, and the procedure of a record that names one.
 
@@ -137,3 +159,15 @@ def check_agreement(agreement: PopulationAgreement, procedure: str, context: Cal
         raise ScopeError(
             "the agreement does not cover the officer", scope_kind="officer", scope=context.actor, reason="agreement"
         )
+
+
+def disclosed(answer: Answer) -> Mapping[str, Any] | None:
+    """Return what an official at the counter may see of a match: how the database writes the person.
+
+    Args:
+        answer: What the database said.
+    """
+    citizen = answer.data
+    if not isinstance(citizen, Citizen):
+        return None
+    return {"full_name": citizen.full_name, "birth": citizen.birth, "gender": citizen.gender}

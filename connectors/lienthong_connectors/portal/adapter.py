@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from lienthong.clock import Clock
-from lienthong.connector import Effect, HttpClientFactory
+from lienthong.connector import Effect
 from lienthong.errors import (
     TargetConfigurationError,
     TargetSuspendedError,
     TargetUnavailableError,
     TokenExpiredError,
 )
+from lienthong.http_clients import HttpClientFactory
 from lienthong.rest import RotatingSecret
 from lienthong_connectors.portal.answers import Judgement, Meaning, judge
 from lienthong_connectors.portal.client import PortalClient, ServiceAnswer, suspended

@@ -8,7 +8,7 @@ import httpx
 import orjson
 
 from lienthong.clock import Clock
-from lienthong.connector import Effect, HttpClientFactory
+from lienthong.connector import Effect
 from lienthong.errors import (
     OutcomeUnknownError,
     TargetConfigurationError,
@@ -16,6 +16,7 @@ from lienthong.errors import (
     TargetUnavailableError,
     TokenExpiredError,
 )
+from lienthong.http_clients import HttpClientFactory
 from lienthong.rest import call, table
 from lienthong_connectors.portal.answers import Judgement, Meaning
 from lienthong_connectors.portal.config import ON_STATUS, PortalConfig

@@ -54,6 +54,18 @@ class PublisherSettings(Settings):
     bulk: bool = False
 
 
+class CounterSettings(Settings):
+    """One kind of question that officials may ask while a citizen waits.
+
+    Attributes:
+        purposes: Purpose that a question may have → its legal basis, which the access log names.
+        max_at_once: Questions under way at once; more are told to come back later.
+    """
+
+    purposes: dict[str, str] = Field(min_length=1)
+    max_at_once: int = Field(default=50, ge=1)
+
+
 class GatewaySettings(Settings):
     """The HTTP front door.
 
@@ -72,6 +84,9 @@ class GatewaySettings(Settings):
         acknowledge_timeout_seconds: After it, a publisher is told that Kafka is away.
         remembered_events: Newest accepted events whose body is compared when their id comes again.
         publishers: System id (the token's ``client_id``) → what it may publish.
+        officer_claim: Claim of a token that names the official by an opaque id; it must not be a personal ID.
+        lookups: Connector that officials may ask at the counter → for what.
+        max_lookup_seconds: Longest time that an official waits, whatever deadline the request names.
     """
 
     host: str = "127.0.0.1"
@@ -87,6 +102,9 @@ class GatewaySettings(Settings):
     acknowledge_timeout_seconds: int = Field(default=15, ge=1)
     remembered_events: int = Field(default=100_000, ge=0)
     publishers: dict[str, PublisherSettings] = Field(default_factory=dict)
+    officer_claim: str = "sub"
+    lookups: dict[str, CounterSettings] = Field(default_factory=dict)
+    max_lookup_seconds: float = Field(default=10.0, ge=1.0, le=60.0)
 
 
 class SecretFiles(Settings):

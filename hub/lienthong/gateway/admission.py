@@ -30,11 +30,13 @@ class Caller:
         system: The token's client.
         scopes: What the token allows.
         publisher: What the configuration allows.
+        officer: Opaque id of the official whom the token names; empty for a system of its own.
     """
 
     system: str
     scopes: frozenset[str]
     publisher: PublisherSettings
+    officer: str = ""
 
     def owns(self, source: str) -> bool:
         """Return whether a CloudEvents source belongs to the caller.

@@ -1,8 +1,9 @@
 """Builds the gateway from its parts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from fastapi import FastAPI, Request
@@ -15,6 +16,8 @@ from lienthong.config.models import HubSettings
 from lienthong.errors import Violation
 from lienthong.gateway.admission import Admission
 from lienthong.gateway.failures import RequestGuard
+from lienthong.gateway.lookup_routes import LookupRoutes
+from lienthong.gateway.lookups import Lookups, Write, build_lookups, writer
 from lienthong.gateway.problems import Problem, ProblemError, respond
 from lienthong.gateway.receipts import ReceiptReader
 from lienthong.gateway.routes import GatewayRoutes
@@ -47,6 +50,7 @@ def create_gateway(
     *,
     keys: KeySource | None = None,
     health: Health | None = None,
+    make_lookups: Callable[[Write], Lookups] | None = None,
 ) -> FastAPI:
     """Return the gateway; its lifespan starts and stops the producer.
 
@@ -59,6 +63,7 @@ def create_gateway(
         metrics: Where events are counted.
         keys: The issuer's keys; None for ``gateway.jwks_file``, else the issuer's own ``jwks_uri``.
         health: Shown by ``/healthz``; None for one without conditions.
+        make_lookups: Builds who asks for officials; None to build them as configured.
 
     Raises:
         ConfigurationError: If the key file cannot be used.
@@ -72,17 +77,22 @@ def create_gateway(
         keys = IssuerKeys(gateway.issuer, http, clock)
 
     shown_health = health or Health(clock)
+    sender = Sender(producer, gateway.max_waiting_requests)
+    make_lookups = make_lookups or partial(build_lookups, settings, clock, metrics)
+    lookups = make_lookups(writer(sender))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         """Start and stop what the gateway holds."""
         await producer.start()
+        await lookups.open()
         pulse = asyncio.create_task(_beat(shown_health, clock))
         try:
             yield
         finally:
             pulse.cancel()
             shown_health.unwatch(_LOOP)
+            await lookups.close()
             await producer.stop()
             if http is not None:
                 await http.aclose()
@@ -98,16 +108,18 @@ def create_gateway(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         generate_unique_id_function=lambda route: route.name,
     )
+    authenticator = Authenticator(gateway, keys, clock)
     routes = GatewayRoutes(
         gateway,
-        Authenticator(gateway, keys, clock),
+        authenticator,
         Admission(TopicNames(settings.province), registry, gateway, clock),
-        Sender(producer, gateway.max_waiting_requests),
+        sender,
         receipts,
         metrics,
         shown_health,
     )
     app.include_router(routes.router())
+    app.include_router(LookupRoutes(lookups.desks, gateway, authenticator, clock, metrics).router())
     app.add_middleware(RequestGuard, metrics=metrics)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -148,11 +160,15 @@ def _document_security(app: FastAPI, issuer: str) -> None:
         document.setdefault("components", {})["securitySchemes"] = {
             "token": {
                 "type": "oauth2",
-                "description": "Scopes publish:<domain> and read:receipts.",
+                "description": "Scopes publish:<domain>, read:receipts and, of an official, lookup:<type>.",
                 "flows": {
                     "clientCredentials": {
                         "tokenUrl": f"{issuer.rstrip('/')}/token",
-                        "scopes": {"publish:dossier": "Publish dossiers.", "read:receipts": "Read own receipts."},
+                        "scopes": {
+                            "publish:dossier": "Publish dossiers.",
+                            "read:receipts": "Read own receipts.",
+                            "lookup:population": "Ask the population database at the counter.",
+                        },
                     }
                 },
             }

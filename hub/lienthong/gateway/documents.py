@@ -97,6 +97,15 @@ BULK_BODY: dict[str, Any] = {
 }
 
 
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a JSON request body.
+
+    Args:
+        model: What the body must be.
+    """
+    return {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}
+
+
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of problems.
 

@@ -36,11 +36,13 @@ class IssuerClient(ClientMixin):  # type: ignore[misc] # authlib has no types
         client_id: Its id.
         secret: Its secret; not shown.
         scopes: What its tokens may allow.
+        officer: Opaque id of the official whom its tokens name as ``sub``; empty for the client itself.
     """
 
     client_id: str
     secret: str
     scopes: tuple[str, ...]
+    officer: str = ""
 
     def __repr__(self) -> str:
         return f"IssuerClient({self.client_id!r})"
@@ -105,7 +107,7 @@ def read_clients(path: Path) -> list[IssuerClient]:
     """Return the clients in a YAML or JSON file.
 
     Args:
-        path: A mapping: id → ``{secret, scopes}``.
+        path: A mapping: id → ``{secret, scopes, officer}``; officer may be left out.
 
     Raises:
         ConfigurationError: If it has another form.
@@ -113,7 +115,9 @@ def read_clients(path: Path) -> list[IssuerClient]:
     document = read_yaml(path)
     try:
         return [
-            IssuerClient(str(name), str(item["secret"]), tuple(map(str, item.get("scopes", ()))))
+            IssuerClient(
+                str(name), str(item["secret"]), tuple(map(str, item.get("scopes", ()))), str(item.get("officer", ""))
+            )
             for name, item in document.items()
         ]
     except (AttributeError, KeyError, TypeError) as error:
@@ -215,7 +219,7 @@ def create_issuer(
         claims = {
             "iss": url,
             "aud": settings.gateway.audience,
-            "sub": client.client_id,
+            "sub": client.officer or client.client_id,
             "client_id": client.client_id,
             "scope": allowed,
             "iat": now,

@@ -49,6 +49,10 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "domain_not_allowed": ProblemSpec(403, "Hệ thống không được gửi loại dữ liệu này / Domain not allowed"),
     "lane_not_allowed": ProblemSpec(403, "Hệ thống không được gửi dữ liệu nạp bù / Back-fill not allowed"),
     "source_not_owned": ProblemSpec(403, "Nguồn dữ liệu không thuộc hệ thống này / Source not owned"),
+    "officer_missing": ProblemSpec(403, "Mã truy cập không nêu cán bộ tra cứu / The token names no official"),
+    "purpose_not_allowed": ProblemSpec(403, "Mục đích tra cứu không được phép / Purpose not allowed"),
+    "lookup_not_allowed": ProblemSpec(403, "Cán bộ hoặc thủ tục chưa được phép tra cứu / Lookup not allowed"),
+    "lookup_unknown": ProblemSpec(404, "Không có loại tra cứu này / No such lookup"),
     "not_found": ProblemSpec(404, "Không tìm thấy / Not found"),
     "event_not_found": ProblemSpec(404, "Chưa có kết quả cho sự kiện này / No receipt of this event"),
     "method_not_allowed": ProblemSpec(405, "Phương thức không được phép / Method not allowed"),
@@ -61,11 +65,20 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "validation_failed": ProblemSpec(422, "Dữ liệu không đúng lược đồ / The record breaks its schema"),
     "personal_id_in_attribute": ProblemSpec(422, "Thuộc tính chứa số định danh cá nhân / Personal ID in an attribute"),
     "batch_rejected": ProblemSpec(422, "Không sự kiện nào được nhận / No event of the batch was accepted"),
+    "lookup_refused": ProblemSpec(422, "Cơ sở dữ liệu từ chối yêu cầu tra cứu / The target refuses the question"),
+    "over_budget": ProblemSpec(429, "Đã hết lượt tra cứu, hãy thử lại sau / No call is left now"),
     "too_many_waiting": ProblemSpec(429, "Quá nhiều yêu cầu đang chờ / Too many requests are waiting"),
     "internal": ProblemSpec(500, "Lỗi hệ thống / Internal error"),
     "broker_unavailable": ProblemSpec(503, "Hệ thống tạm thời chưa nhận được / Kafka is away"),
     "ledger_unavailable": ProblemSpec(503, "Chưa tra cứu được kết quả / The ledger is away"),
+    "access_log_unavailable": ProblemSpec(503, "Chưa ghi được nhật ký khai thác nên chưa tra cứu / Access log away"),
+    "target_unavailable": ProblemSpec(
+        503, "Chưa tra cứu được, không có nghĩa là không tìm thấy / Unavailable, which does not mean not found"
+    ),
     "issuer_unavailable": ProblemSpec(503, "Chưa kiểm tra được mã truy cập / The token issuer is away"),
+    "deadline_exceeded": ProblemSpec(
+        504, "Chưa có trả lời trong thời hạn, không có nghĩa là không tìm thấy / No answer in time, not: not found"
+    ),
 }
 
 

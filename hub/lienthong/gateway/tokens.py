@@ -228,7 +228,12 @@ class Authenticator:
             )
         scopes = claims.get("scope", claims.get("scp", ""))
         listed = scope_to_list(scopes) if isinstance(scopes, str | list) else []
-        return Caller(system, frozenset(listed), publisher)
+        return Caller(system, frozenset(listed), publisher, self._officer(claims, system))
+
+    def _officer(self, claims: Mapping[str, Any], system: str) -> str:
+        named = claims.get(self._settings.officer_claim)
+        # By client credentials a system gets a token for itself, whose subject is the client (RFC 9068, section 2.2).
+        return named if isinstance(named, str) and named != system else ""
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -98,6 +98,13 @@ TABLE: tuple[MetricSpec, ...] = (
         "Events at the gateway: accepted, or the code of the problem they were rejected with.",
     ),
     MetricSpec(
+        "lienthong_gateway_lookups_total",
+        "counter",
+        "questions",
+        ("target", "result"),
+        "Questions of officials at the counter: found, not_found, mismatch, or the code of the problem.",
+    ),
+    MetricSpec(
         "lienthong_gateway_request_seconds",
         "histogram",
         "seconds",

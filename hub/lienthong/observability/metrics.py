@@ -181,6 +181,15 @@ class Metrics:
         """
         self._count("lienthong_gateway_events_total", (result,), number)
 
+    def count_gateway_lookups(self, target: str, result: str) -> None:
+        """Count one question at the counter.
+
+        Args:
+            target: Name of the connector.
+            result: Outcome, or code of a problem.
+        """
+        self._count("lienthong_gateway_lookups_total", (target, result), 1)
+
     def observe_gateway_request(self, route: str, seconds: float) -> None:
         """Count a request at the gateway.
 

@@ -70,7 +70,7 @@ class Client(httpx.AsyncClient):
 
 
 class ClientFactory:
-    """Implements :class:`lienthong.connector.HttpClientFactory` on one aiohttp session per client.
+    """Implements :class:`lienthong.http_clients.HttpClientFactory` on one aiohttp session per client.
 
     No redirects are followed, no cookies are kept, no proxy or other setting is taken from the environment, and TLS is
     1.2 or newer. For OAuth 2.0 set ``client.auth`` to a :class:`lienthong.rest.ClientCredentialsAuth`.

@@ -22,6 +22,7 @@ class Attempt:
         waited_seconds: How long they waited for it.
         vitals: Told when the attempt only waits; None for nobody to tell.
         number: Number of the call there.
+        is_waiting: Whether a request waits for its turn now.
     """
 
     priority: Priority = Priority.LIVE
@@ -30,6 +31,7 @@ class Attempt:
     waited_seconds: float = 0.0
     vitals: Vitals | None = None
     number: int = 0
+    is_waiting: bool = False
 
 
 _current: ContextVar[Attempt | None] = ContextVar("lienthong_attempt", default=None)
@@ -85,7 +87,11 @@ class Turns:
         """
         attempt = _current.get() or Attempt()
         if self._gate is not None:
-            await self._enter(self._gate, attempt)
+            attempt.is_waiting = True
+            try:
+                await self._enter(self._gate, attempt)
+            finally:
+                attempt.is_waiting = False
         interruption = attempt.interruption
         if interruption is not None and not interruption.is_certain and interruption.is_here:
             await interruption.check()

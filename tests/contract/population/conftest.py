@@ -85,8 +85,8 @@ class Database:
         state = self.application[STATE]
         state.behaviour = state.behaviour.changed(changes)
 
-    async def ask(self, *, context=None, **changes):
-        """Ask about the first person, with some fields changed; every call is a new attempt."""
+    def question(self, **changes):
+        """Return the question about the first person, with some fields changed."""
         asked = {
             "identifiers": [{"type": "personal_id", "value": "000190000001"}],
             "full_name": "Trần Thị Hòa",
@@ -95,7 +95,11 @@ class Database:
             "procedure_code": "2.000488",
             "unit_code": "H57.01",
         }
-        query = PersonIdentityQuery.model_validate({**asked, **changes}, strict=False)
+        return PersonIdentityQuery.model_validate({**asked, **changes}, strict=False)
+
+    async def ask(self, *, context=None, **changes):
+        """Ask about the first person, with some fields changed; every call is a new attempt."""
+        query = self.question(**changes)
         attempt = CONTEXT._replace(**{"attempt_id": f"{next(ATTEMPTS):032x}", **(context or {})})
         return await self.connector.lookup(query, attempt)
 
@@ -156,6 +160,12 @@ async def _start(way, options=None, config=None, clock=None) -> AsyncIterator[Da
         finally:
             await connector.close()
             await connector.close()
+
+
+@pytest.fixture
+def context() -> CallContext:
+    """Who asks for what."""
+    return CONTEXT
 
 
 @pytest.fixture(params=list(_WAYS))

@@ -125,6 +125,34 @@ async def test_unknown_actor_is_refused_before_the_call(start):
     assert caught.value.scope == "stranger"
 
 
+async def test_the_counter_is_refused_before_anything_is_logged(start, context):
+    """A question of a stranger or outside the agreement is refused without a call, and names what it needs."""
+    agreement = {"number": "12/QC", "procedures": ["1.001193"], "valid_until": "2999-12-31"}
+    async with start(config={"agreement": agreement}) as database:
+        asked = database.question()
+        for changes, kind in (({"actor": "stranger"}, "officer"), ({}, "procedure")):
+            with pytest.raises(ScopeError) as caught:
+                database.connector.check(asked, context._replace(**changes))
+            assert caught.value.scope_kind == kind
+        database.connector.check(database.question(procedure_code="1.001193"), context)
+        assert database.connector.scopes_of(asked, context) == (("officer", "automatic"), ("procedure", "2.000488"))
+        assert database.connector.scopes_of(database.question(procedure_code=None), context) == (
+            ("officer", "automatic"),
+        )
+        assert database.ledger.calls == ()
+
+
+async def test_the_counter_shows_how_the_database_writes_a_person(start):
+    """What an official sees of a match is the name, birth and gender that were compared, and nothing else."""
+    async with start() as database:
+        shown = CONNECTOR.question.disclosed(await database.ask())
+        unknown = CONNECTOR.question.disclosed(
+            await database.ask(identifiers=[{"type": "personal_id", "value": "999190000001"}])
+        )
+    assert shown == {"full_name": "TRẦN THỊ HÒA", "birth": "19900131", "gender": "female"}
+    assert unknown is None
+
+
 async def test_agreement_is_checked_before_the_call(start):
     """A procedure that was not agreed on never leaves the province."""
     agreement = {"number": "12/QC", "procedures": ["1.001193"], "valid_until": "2999-12-31"}

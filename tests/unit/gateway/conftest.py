@@ -166,6 +166,7 @@ class Gateway:
         health: What probes see.
         key: The issuer's key.
         settings: The limits.
+        make_lookups: Builds who asks for officials; None for as configured.
         client: Talks to it.
         app: The application.
     """
@@ -177,6 +178,7 @@ class Gateway:
     health: Health
     key: ECKey
     settings: HubSettings
+    make_lookups: Callable[..., Any] | None = None
     app: FastAPI = field(init=False)
     client: httpx.AsyncClient = field(init=False)
 
@@ -191,6 +193,7 @@ class Gateway:
             self.metrics,
             keys=FixedKeys(self.key),
             health=self.health,
+            make_lookups=self.make_lookups,
         )
         self.client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app), base_url="http://gateway.test", headers=self.bearer()

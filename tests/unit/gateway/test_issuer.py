@@ -52,6 +52,25 @@ async def test_token_is_accepted_by_the_gateway(gateway: Any, issuer: httpx.Asyn
     assert limited.scopes == {"publish:case"}
 
 
+async def test_a_client_can_stand_for_an_official(gateway: Any) -> None:
+    """On a development machine the counter gets tokens that name an official, and a system's own name nobody."""
+    clients = [
+        IssuerClient("one-stop", "secret-1", ("lookup:population",), "officer-17"),
+        IssuerClient("land-office", "secret-1", ("publish:land",)),
+    ]
+    app = create_issuer(HubSettings(), URL, clients, ECKey.generate_key("P-256", auto_kid=True), gateway.clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=URL) as issuer:
+        authenticator = Authenticator(gateway.settings.gateway, IssuerKeys(URL, issuer, gateway.clock), gateway.clock)
+        form = {"grant_type": "client_credentials"}
+        tokens = [
+            (await issuer.post("/token", data=form, auth=(client.client_id, "secret-1"))).json()["access_token"]
+            for client in clients
+        ]
+        callers = [await authenticator.authenticate(f"Bearer {token}") for token in tokens]
+
+    assert [caller.officer for caller in callers] == ["officer-17", ""]
+
+
 async def test_secret_in_the_form_is_accepted(issuer: httpx.AsyncClient) -> None:
     """Clients that cannot send Basic may post their secret."""
     answer = await issuer.post(
@@ -105,12 +124,12 @@ def test_production_is_refused(gateway: Any) -> None:
 def test_clients_come_from_option_or_file(tmp_path: Path) -> None:
     """Clients are read from the command line and from YAML; a wrong form is a clear error, and no secret is shown."""
     path = tmp_path / "clients.yaml"
-    path.write_text("one-stop: {secret: s, scopes: [publish:case]}\n", encoding="utf-8")
+    path.write_text("one-stop: {secret: s, scopes: [publish:case], officer: o-1}\n", encoding="utf-8")
 
     client = parse_client("one-stop:s:publish:case read:receipts")
 
     assert (client.client_id, client.scopes) == ("one-stop", ("publish:case", "read:receipts"))
-    assert read_clients(path) == [IssuerClient("one-stop", "s", ("publish:case",))]
+    assert read_clients(path) == [IssuerClient("one-stop", "s", ("publish:case",), "o-1")]
     assert repr(client) == "IssuerClient('one-stop')"
     for wrong in ("one-stop", "one-stop:", ":s:x"):
         with pytest.raises(ConfigurationError):

@@ -11,7 +11,7 @@ from lienthong.gateway.openapi import rendered
 from lienthong.gateway.problems import PROBLEMS
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
-GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "publish.md"
+GUIDES = [Path(__file__).parents[3] / "docs" / "how-to" / name for name in ("publish.md", "ask-at-the-counter.md")]
 
 
 def test_committed_document_is_up_to_date() -> None:
@@ -31,11 +31,17 @@ async def test_served_document_is_openapi_3_1_and_names_every_problem(gateway: A
     general = {"not_found", "method_not_allowed"}
     assert document["openapi"].startswith("3.1")
     assert [code for code in PROBLEMS if f"`{code}`" not in text and code not in general] == []
-    assert set(document["paths"]) == {"/v1/events", "/v1/events:bulk", "/v1/events/{event_id}", "/healthz"}
+    assert set(document["paths"]) == {
+        "/v1/events",
+        "/v1/events:bulk",
+        "/v1/events/{event_id}",
+        "/v1/lookups/{type}",
+        "/healthz",
+    }
 
 
 def test_guide_explains_every_problem() -> None:
-    """The how-to page has a row for every code that a publisher can meet."""
-    text = GUIDE.read_text(encoding="utf-8")
+    """The how-to pages have a row for every code that a publisher or an official can meet."""
+    text = "".join(guide.read_text(encoding="utf-8") for guide in GUIDES)
 
     assert [code for code in PROBLEMS if f"`{code}`" not in text] == []
