@@ -4,15 +4,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import aiohttp
 import httpx
 
 from lienthong.errors import ConfigurationError
 from lienthong.rest.transport import Call, CommonHeaders, Target, Transport
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-#: Below the idle limit of common servers (aiohttp 75 s, nginx 75 s, IIS 120 s), so that we close first.
-KEEP_ALIVE_SECONDS = 20.0
 _USER_AGENT = "lienthong"
 
 
@@ -70,7 +67,7 @@ class Client(httpx.AsyncClient):
 
 
 class ClientFactory:
-    """Implements :class:`lienthong.http_clients.HttpClientFactory` on one aiohttp session per client.
+    """Implements :class:`lienthong.http_clients.HttpClientFactory` on one pool of connections per client.
 
     No redirects are followed, no cookies are kept, no proxy or other setting is taken from the environment, and TLS is
     1.2 or newer. For OAuth 2.0 set ``client.auth`` to a :class:`lienthong.rest.ClientCredentialsAuth`.
@@ -111,18 +108,8 @@ class ClientFactory:
             raise ConfigurationError("base_url must start with https:// or http://")
         context = tls_context(ca_file, client_certificate_file, client_key_file)
 
-        def session() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(
-                ssl=context, limit=max_connections, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=60
-            )
-            return aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
-            )
-
         timeout = httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_TIMEOUT_SECONDS))
-        transport = Transport(
-            admit=self._admit, limits=timeout.as_dict(), verify=context, trust_env=False, client=session
-        )
+        transport = Transport(context, max_connections, admit=self._admit, limits=timeout.as_dict())
         return Client(
             base_url=base_url,
             transport=transport,

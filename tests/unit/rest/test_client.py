@@ -17,7 +17,7 @@ from lienthong.errors import (
     TargetUnavailableError,
 )
 from lienthong.rest import SIGN, ClientCredentialsAuth, ClientFactory, call
-from lienthong.rest import transport as transport_module
+from lienthong.rest import connection as connection_module
 from lienthong.rest.client import tls_context
 from lienthong.testing.simulator import Behaviour, Ledger, create_application, running
 
@@ -136,7 +136,7 @@ async def test_target_without_tls_is_configuration():
 
 async def test_answer_without_end_is_cut(monkeypatch):
     """An endless answer cannot fill the memory of a worker."""
-    monkeypatch.setattr(transport_module, "MAX_RESPONSE_BYTES", 3)
+    monkeypatch.setattr(connection_module, "MAX_RESPONSE_BYTES", 3)
     async with running(target()) as url:
         with pytest.raises(TargetUnavailableError) as caught:
             await ask(url, "/drip")
