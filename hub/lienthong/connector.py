@@ -348,6 +348,7 @@ class ConnectorSpec:
             (source).
         has_version_check: Whether the target itself refuses an older write.
         question: What officials may ask it at the counter; None for a connector that only pipelines call.
+        subscribers: Configuration → names of those who each get a copy of a record; None for a single target.
     """
 
     name: str
@@ -360,6 +361,7 @@ class ConnectorSpec:
     accepts: frozenset[str] = frozenset()
     has_version_check: bool = False
     question: CounterQuestion | None = None
+    subscribers: Callable[[Any], Sequence[str]] | None = None
 
     def effect_of(self, record_type: str) -> Effect:
         """Return what a repeated delivery of a record would do.

@@ -209,8 +209,8 @@ class ScopeError(LienthongError):
 
     Args:
         message: What happened and what to do.
-        scope_kind: ``procedure``, ``officer`` or ``agreement``.
-        scope: The procedure code or the opaque officer id.
+        scope_kind: ``procedure``, ``officer``, ``agreement`` or ``endpoint``.
+        scope: The procedure code, the opaque officer id or another name of what is blocked.
         reason: The target's own code, such as ``004``.
     """
 

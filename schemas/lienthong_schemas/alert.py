@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from lienthong.personal import holds_personal_id
 from lienthong_schemas.base import Line200, RecordModel, Text2000, Text4000, Timestamp, Token, meta
 from lienthong_schemas.party import AdministrativeUnit, Unit
 from lienthong_schemas.place import Spot
@@ -112,7 +113,10 @@ class AlertWarningV1(RecordModel):
     ] = None
 
     @model_validator(mode="after")
-    def _ends_after_it_began(self) -> Self:
+    def _is_sound(self) -> Self:
+        texts = ("headline", "description", "instruction")
+        if any(holds_personal_id(name, getattr(self, name) or "") for name in texts):
+            raise PydanticCustomError("personal_id_in_text", "a warning goes to everybody and holds no personal ID")
         if self.expires_at <= self.issued_at:
             raise PydanticCustomError("expires_before_issued", "a warning expires after it was issued")
         return self

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from lienthong.delivery.scope_desk import ScopeDesk
 
 _CLIENT_ID = "lienthong-scope"
-_KINDS = click.Choice(["procedure", "officer", "agreement"])
+_KINDS = click.Choice(["procedure", "officer", "agreement", "endpoint"])
 
 
 @click.group()
 def scope() -> None:
-    """Procedures, officers and agreements that a target does not allow: list what waits, let it go on."""
+    """What a target does not allow, such as procedures, officers and endpoints: list what waits, let it go on."""
 
 
 @scope.command("list")

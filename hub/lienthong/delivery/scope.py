@@ -23,7 +23,7 @@ class Scope(NamedTuple):
 
     Attributes:
         target: Name of the connector.
-        kind: ``procedure``, ``officer`` or ``agreement``.
+        kind: ``procedure``, ``officer``, ``agreement`` or ``endpoint``.
         hash: Keyed hash of the procedure's code, the officer's id or the agreement's number.
     """
 

@@ -25,6 +25,7 @@ from lienthong.pipeline.definitions import (
 )
 from lienthong.pipeline.deliver import Deliver
 from lienthong.pipeline.durable import DurableState
+from lienthong.pipeline.fan_out import FanOut
 from lienthong.pipeline.forward import Forward
 from lienthong.pipeline.intake import Intake
 from lienthong.pipeline.key_state import KeyStates
@@ -39,7 +40,7 @@ from lienthong.pipeline.verify import Verify
 from lienthong.pseudonym import Pseudonymizer
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.registry.topics import TopicCatalogue, is_source
-from lienthong.targets.connectors import build_connector, open_gate
+from lienthong.targets.connectors import build_connector, open_gate, subscribers_of
 from lienthong.targets.hash_key import hash_key
 from lienthong.targets.turns import Turns
 
@@ -146,6 +147,8 @@ def kind_of(step: LookupStep | DeliverStep | PollStep) -> ConnectorKind:
 def _pure_step(
     settings: HubSettings, pipeline: Pipeline, step: ForwardStep, catalogue: TopicCatalogue, clock: Clock
 ) -> PureStep:
+    if step.copies_for:
+        return FanOut(pipeline, pipeline.names.full(step.topic), subscribers_of(settings, step.copies_for))
     if not step.validate_as_publisher:
         return Forward(pipeline, pipeline.names.full(step.topic))
     return Intake(

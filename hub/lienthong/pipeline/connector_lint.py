@@ -52,7 +52,12 @@ def lint_kind(definition: PipelineDefinition, specs: Mapping[str, ConnectorSpec]
         specs: Name → what is installed.
     """
     step = definition.step
-    if isinstance(step, ForwardStep) or step.connector not in specs:
+    if isinstance(step, ForwardStep):
+        copied = specs.get(step.copies_for)
+        if copied is None or copied.subscribers is not None:
+            return []
+        return [f"connector {copied.name}: has no subscribers for whom records could be copied"]
+    if step.connector not in specs:
         return []
     wanted = kind_of(step)
     fitting = ", ".join(sorted(name for name, spec in specs.items() if spec.kind is wanted)) or "none"

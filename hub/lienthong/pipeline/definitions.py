@@ -38,10 +38,19 @@ class ForwardStep(Settings):
     Attributes:
         validate_as_publisher: Whether records are checked against the closed model and the publisher of the topic.
         topic: Where to, in catalogue form; ``{domain}`` stands for the domain of the record's type.
+        copies_for: Name of a connector; each of its subscribers gets a copy of its own, under its name as the key.
+            Empty for one copy under the record's own key.
     """
 
     validate_as_publisher: bool = False
     topic: str
+    copies_for: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "ForwardStep":
+        if self.validate_as_publisher and self.copies_for:
+            raise ValueError("copies_for hands on what intake has accepted; leave out validate_as_publisher")
+        return self
 
 
 class LookupStep(Settings):
@@ -305,8 +314,9 @@ def lint(definition: PipelineDefinition, topics: Mapping[str, Any], connectors: 
     if definition.mode == "remote" and definition.order == "key" and len(matching) > 1:
         problems.append("order: key with more than one source topic cannot be kept; use one topic or order: none")
     step = definition.step
-    if not isinstance(step, ForwardStep) and step.connector not in set(connectors):
-        problems.append(f"connector {step.connector}: not installed; there is: {', '.join(sorted(connectors))}")
+    connector = step.copies_for if isinstance(step, ForwardStep) else step.connector
+    if connector not in {"", *connectors}:
+        problems.append(f"connector {connector}: not installed; there is: {', '.join(sorted(connectors))}")
     if isinstance(step, ForwardStep | LookupStep) and "{domain}" not in step.topic and step.topic not in topics:
         problems.append(f"topic {step.topic}: no such topic in the catalogue")
     if isinstance(step, PollStep):

@@ -46,6 +46,7 @@ class TopicKind(StrEnum):
     RECORDS = "records"
     VERIFIED = "verified"
     NATIONAL = "national"
+    NOTICES = "notices"
     REVIEW = "review"
     RECEIPTS = "receipts"
     ACCESS_LOG = "access-log"

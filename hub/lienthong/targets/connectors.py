@@ -48,13 +48,7 @@ def build_connector(
     spec: ConnectorSpec = load_one("lienthong.connectors", name)
     if spec.kind is not kind:
         raise ConfigurationError(f"the connector {name} is a {spec.kind.value}, not a {kind.value}")
-    if name not in settings.connectors:
-        raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
-    try:
-        own = {key: value for key, value in settings.connectors[name].items() if key != LIMITS_KEY}
-        config = spec.config.model_validate(own)
-    except ValidationError as error:
-        raise ConfigurationError(describe(error, f"connectors.{name}")) from None
+    config = _config_of(settings, spec)
     if settings.security_level < _LEVEL_FOR_REAL_ENDPOINTS and not getattr(config, "simulator", False):
         raise ConfigurationError(
             f"the connector {name} points to a real endpoint, which needs security_level 3; "
@@ -62,6 +56,33 @@ def build_connector(
         )
     context = ConnectorContext(http=ClientFactory(admit), clock=clock, logger=structlog.get_logger(name))
     return spec, spec.factory(config, context)
+
+
+def subscribers_of(settings: HubSettings, name: str) -> tuple[str, ...]:
+    """Return who gets copies of a connector's records, as configured.
+
+    Args:
+        settings: The hub's configuration.
+        name: Name of the connector.
+
+    Raises:
+        ConfigurationError: If it has no subscribers by its nature, or its configuration is wrong.
+    """
+    spec: ConnectorSpec = load_one("lienthong.connectors", name)
+    if spec.subscribers is None:
+        raise ConfigurationError(f"the connector {name} has no subscribers for whom records could be copied")
+    return tuple(spec.subscribers(_config_of(settings, spec)))
+
+
+def _config_of(settings: HubSettings, spec: ConnectorSpec) -> Any:
+    name = spec.name
+    if name not in settings.connectors:
+        raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
+    own = {key: value for key, value in settings.connectors[name].items() if key != LIMITS_KEY}
+    try:
+        return spec.config.model_validate(own)
+    except ValidationError as error:
+        raise ConfigurationError(describe(error, f"connectors.{name}")) from None
 
 
 def limits_of(settings: HubSettings, name: str) -> TargetLimits:

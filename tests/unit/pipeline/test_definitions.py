@@ -150,5 +150,7 @@ def test_every_installed_pipeline_is_sound() -> None:
         "deliver-dossier",
         "link-verification",
         "link-account",
+        "fan-out-alert",
+        "deliver-notice",
     }
     assert [problem for each in found.values() for problem in lint(each, topics, connectors)] == []
