@@ -53,6 +53,23 @@ def test_a_window_and_a_quota_are_kept(run_demo):
     assert demo.left_behind() == []
 
 
+def test_every_number_of_a_day_agrees(run_demo):
+    """Peaks, a night window, a quota, refused officers, sessions that end and a page for people: nothing is lost."""
+    demo = run_demo("--profile", "day", "--records", "1000", "--no-progress")
+    code, output = demo.finish()
+
+    assert code == 0, output
+    report = demo.report
+    assert all(check["agrees"] for check in report["checks"])
+    titles = {check["title"].partition(" / ")[2]: check["observed"] for check in report["checks"]}
+    assert titles["requests beyond the quota"] == titles["requests inside the window"] == 0
+    assert titles["lienthong reconcile --probe"] == 0
+    assert report["night"]["questions_waiting"] > 0
+    assert report["night"]["hours_to_clear"] > 0
+    assert "a night's backlog" in output
+    assert demo.left_behind() == []
+
+
 @pytest.mark.parametrize(
     ("sabotage", "noticed"),
     [

@@ -27,6 +27,13 @@ _SABOTAGES = ("lose", "repeat", "reorder", "leak")
     "--records", type=click.IntRange(_LEAST_RECORDS), default=20_000, show_default=True, help="Events to publish."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="What the generated week follows from.")
+@click.option(
+    "--profile",
+    type=click.Choice(["week", "day"]),
+    default="week",
+    show_default=True,
+    help="A week as fast as it goes, or a day of 26 hours with its peaks and its night.",
+)
 @click.option("--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON here.")
 @click.option("--sabotage", type=click.Choice(_SABOTAGES), help="Do one thing wrong, to see that it is noticed.")
 @click.option(
@@ -51,6 +58,7 @@ _SABOTAGES = ("lose", "repeat", "reorder", "leak")
 def demo(
     records: int,
     seed: int,
+    profile: str,
     report_file: Path | None,
     sabotage: str | None,
     window: int,
@@ -70,6 +78,7 @@ def demo(
     Args:
         records: Events to publish.
         seed: What the generated week follows from.
+        profile: What kind of time is generated.
         report_file: Where the result is written as JSON.
         sabotage: What goes wrong on purpose.
         window: Length of the portal's maintenance in seconds.
@@ -85,13 +94,15 @@ def demo(
 
     from lienthong_connectors.demo.run import Options
 
+    if profile == "day" and (window or quota):
+        raise click.UsageError("the day has its own window and quota; leave --window and --quota out")
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_WITHOUT_TERMINAL)
     try:
         # In this order: once the run has let go of Ctrl-C, nothing interrupts the removal of its files.
         with _interruptible(), _directory(work_directory, keep=keep) as directory:
-            options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota)
+            options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota, profile)
             agrees = _run(options, console, report_file)
             if keep:
                 click.echo(f"{directory}")
@@ -107,11 +118,13 @@ def _run(options: "Options", console: "Console", report_file: Path | None) -> bo
 
     from lienthong.clock import SystemClock
     from lienthong.errors import FatalError
+    from lienthong_connectors.demo.day import DayDemonstration
     from lienthong_connectors.demo.report import document_of, show
     from lienthong_connectors.demo.run import Demonstration
 
     try:
-        result = Demonstration(options, console, SystemClock()).run()
+        kind = DayDemonstration if options.profile == "day" else Demonstration
+        result = kind(options, console, SystemClock()).run()
     except FatalError as error:
         click.echo(f"lienthong: {error}", err=True)
         return False

@@ -3,7 +3,7 @@
 import http.client
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -16,8 +16,8 @@ from lienthong.config.models import KafkaSettings
 from lienthong.errors import BrokerUnavailableError, FatalError, LienthongError
 from lienthong.kafka.settings import producer_configuration
 from lienthong_connectors.demo.place import DOMAIN, Place
-from lienthong_connectors.demo.week import Name
-from lienthong_schemas.generator import GeneratedEvent, Scenario
+from lienthong_connectors.demo.week import Name, Prepared
+from lienthong_schemas.generator import GeneratedEvent
 
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
@@ -59,17 +59,26 @@ class Publication:
         place: Where the gateway and the issuer are.
         kafka: How to reach the broker.
         clock: Measures how long it takes.
+        due_seconds: When each event is published, in seconds after the start; None for as fast as it goes.
 
     Delivery:
         Every dossier has one route, and each route is one ordered stream, so the order of each dossier is kept.
     """
 
-    def __init__(self, scenario: Scenario, place: Place, kafka: KafkaSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        scenario: Prepared,
+        place: Place,
+        kafka: KafkaSettings,
+        clock: Clock,
+        due_seconds: Sequence[float] | None = None,
+    ) -> None:
         self.result = Published()
         self._scenario = scenario
         self._place = place
         self._kafka = kafka
         self._clock = clock
+        self._due_seconds = due_seconds
         self._lines: list[Name] = []
         self._chunks: queue.Queue[bytes | None] = queue.Queue(_CHUNKS_WAITING)
         self._cancelled = threading.Event()
@@ -105,7 +114,10 @@ class Publication:
         producer = Producer(
             {**producer_configuration(self._kafka, "one-stop"), "on_delivery": self._on_delivery, "log_level": 0}
         )
+        started = self._clock.monotonic()
         for number, event in enumerate(self._scenario.events(), start=1):
+            if self._due_seconds is not None:
+                self._await(started + self._due_seconds[number - 1], producer)
             if self._cancelled.is_set():
                 break
             if event.route == "gateway":
@@ -129,6 +141,13 @@ class Publication:
                 f"Kafka refused {len(self._refused)} records of the publisher: {self._refused[0].name()}"
             )
         self.result.offered = self.result.acknowledged + len(self._lines)
+
+    def _await(self, moment: float, producer: Producer) -> None:
+        while not self._cancelled.is_set() and (left := moment - self._clock.monotonic()) > 0:
+            # What was handed over before is on its way meanwhile.
+            self._put(b"".join(self._pending))
+            self._pending, self._pending_bytes = [], 0
+            producer.poll(min(left, _WAIT_SECONDS))
 
     def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
         if error is None:

@@ -28,6 +28,8 @@ def show(result: Result, console: Console) -> None:
     _say(console, f"Thời gian / time: {times}; {result.bytes_searched / 2**20:.0f} MiB đã rà soát / searched for leaks")
     if result.drain is not None:
         _say(console, _drained(result.drain))
+    if result.night is not None:
+        _say(console, str(result.night))
     _say(console, f"\nlienthong trace {result.trace_of}")
     _say(console, result.trace.rstrip())
     wrong = [check for check in result.checks if not check.agrees]
@@ -50,6 +52,7 @@ def document_of(result: Result) -> dict[str, Any]:
     options = result.options
     return {
         "agrees": result.agrees,
+        "profile": options.profile,
         "records": options.records,
         "seed": options.seed,
         "sabotage": options.sabotage or None,
@@ -67,6 +70,7 @@ def document_of(result: Result) -> dict[str, Any]:
         },
         "durations_seconds": {part: round(seconds, 2) for part, seconds in result.durations.items()},
         "drain": result.drain.as_document() if result.drain is not None else None,
+        "night": result.night.as_document() if result.night is not None else None,
         "bytes_searched": result.bytes_searched,
         "trace": {"dossier": result.trace_of, "text": result.trace},
     }

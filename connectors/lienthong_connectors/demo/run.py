@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,21 +23,22 @@ from lienthong.registry.topics import TopicCatalogue
 from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.compare import Check, compare
 from lienthong_connectors.demo.crew import Crew, cpu_seconds
+from lienthong_connectors.demo.day_checks import Night
 from lienthong_connectors.demo.display import Display
 from lienthong_connectors.demo.evidence import evidence
 from lienthong_connectors.demo.leaks import search, wanted_of
 from lienthong_connectors.demo.meters import Meters, Stage
-from lienthong_connectors.demo.observe import is_settled, read_platforms, read_topics
+from lienthong_connectors.demo.observe import Platforms, Topics, is_settled, read_platforms, read_topics
 from lienthong_connectors.demo.place import ACCOUNT, Place, choose_place
 from lienthong_connectors.demo.publish import Publication
 from lienthong_connectors.demo.sabotage import choose_target
 from lienthong_connectors.demo.stage_plan import make_counters, make_stages
 from lienthong_connectors.demo.strain import Drain, Strain, measure, strain_checks
-from lienthong_connectors.demo.weather import SPELLS, Weather
+from lienthong_connectors.demo.weather import SPELLS, Spell, Weather
 from lienthong_connectors.demo.week import (
     PIPELINES,
     Expectation,
-    PreparedScenario,
+    Prepared,
     prepare,
     read_expectation,
     write_people,
@@ -53,8 +54,6 @@ _LEAST_SECONDS = 300.0
 _LEDGER_SECONDS = 20.0
 #: How long processes may take to end when the demonstration is broken off.
 _HASTY_SECONDS = 3.0
-#: The pipeline that calls the portal.
-_LIMITED = "deliver-dossier"
 _HUB = "Trục liên thông / hub"
 
 
@@ -70,6 +69,7 @@ class Options:
         has_progress: Whether progress is shown.
         window_seconds: Length of a maintenance window of the portal; 0 for none.
         requests_per_second: Quota of the portal; 0 for none.
+        profile: ``week``, as fast as it goes, or ``day``, compressed.
     """
 
     records: int
@@ -79,6 +79,7 @@ class Options:
     has_progress: bool
     window_seconds: int = 0
     requests_per_second: int = 0
+    profile: str = "week"
 
     @property
     def has_strain(self) -> bool:
@@ -100,6 +101,7 @@ class Result:
         trace_of: Its code.
         bytes_searched: Bytes of evidence that were searched for personal data.
         drain: How the backlog was cleared; None if the portal had no limits.
+        night: How a night's backlog was cleared; None without a night.
     """
 
     options: Options
@@ -111,6 +113,7 @@ class Result:
     trace_of: str = ""
     bytes_searched: int = 0
     drain: Drain | None = None
+    night: Night | None = None
 
     def cpu_of(self, side: str) -> float:
         """Return the CPU seconds of one side.
@@ -148,10 +151,21 @@ class Demonstration:
         self._groups: dict[str, tuple[str, ...]] = {}
         self._settled_at = 0.0
         self._strain = Strain()
+        self._questions = 0
         self._waiting: int | None = None
         self._broker = EmbeddedKafka(
             options.directory / "kafka", port=self._place.ports["kafka"], die_with_parent=True, clock=clock
         )
+
+    @property
+    def _limited(self) -> str:
+        """The platform that has limits."""
+        return "portal"
+
+    @property
+    def _late(self) -> str:
+        """The pipeline that starts last, once the limits of its platform are known; empty for none."""
+        return "deliver-dossier" if self._options.has_strain else ""
 
     def run(self) -> Result:
         """Run it; call it from the main thread.
@@ -169,7 +183,8 @@ class Demonstration:
             store = LedgerStore(settings.ledger.url.get_secret_value())
             stack.callback(store.close)
             with self._timed("run"):
-                publication = Publication(scenario, self._place, settings.kafka, self._clock)
+                due = self._due_seconds(scenario)
+                publication = Publication(scenario, self._place, settings.kafka, self._clock, due)
                 stack.callback(publication.cancel)
                 pages = self._follow(publication, expected, view, store)
             with self._timed("compare"):
@@ -180,12 +195,10 @@ class Demonstration:
                 self._search(scenario, evidence_of)
         return self._result
 
-    def _set_up(self) -> tuple[HubSettings, PreparedScenario, Expectation]:
+    def _set_up(self) -> tuple[HubSettings, Prepared, Expectation]:
         place, crew, sabotage = self._place, self._crew, self._options.sabotage
         self._say("Dựng Kafka, hai hệ thống quốc gia giả lập, cổng API và các luồng / starting all processes …")
-        settings = place.write_settings(
-            f"127.0.0.1:{place.ports['kafka']}", portal="saboteur" if sabotage else "portal"
-        )
+        settings = place.write_document(self._document())
         self._simulate("portal", {"user_name": ACCOUNT, "password": place.secret})
         crew.start(
             "issuer", "hub", ["issuer", "--port", str(place.ports["issuer"]), "--clients", str(place.clients_file)]
@@ -197,35 +210,45 @@ class Demonstration:
         if code != 0:
             raise FatalError(f"lienthong topics apply ended with {code}\n{said}")
         for name in PIPELINES:
-            if name != _LIMITED or not self._options.has_strain:
+            if name != self._late:
                 crew.start(name, "hub", ["pipelines", "run", name])
         for name, arguments, tells_ready in (("ledger", ["ledger", "run"], False), ("gateway", ["gateway"], True)):
             metrics = {"LIENTHONG_METRICS_PORT": str(place.ports[f"{name}-metrics"])}
             crew.start(name, "hub", arguments, metrics, tells_ready=tells_ready)
         scenario, expected = week.result()
+        self._questions = expected.questions
         self._simulate(
             "population", {"user_name": ACCOUNT, "secret": place.secret, "people_file": str(place.people_file)}
         )
         if sabotage:
             self._start_saboteur(choose_target(expected))
         ready = crew.await_ready(*(name for name in crew.members if name != "ledger"))
-        if self._options.has_strain:
+        if self._late:
             ready |= self._start_limited()
         self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in PIPELINES}
         return settings, scenario, expected
 
     def _start_limited(self) -> dict[str, dict[str, Any]]:
         """Tell the portal what it allows, then its pipeline; last of all, so that the window comes soon after."""
-        options = self._options
-        self._strain = Strain.plan(self._clock.now(), options.window_seconds, options.requests_per_second)
-        ask_json(f"{self._place.url('portal')}/_control/behaviour", "PUT", self._strain.behaviour())
-        servers, portal = f"127.0.0.1:{self._place.ports['kafka']}", "saboteur" if options.sabotage else "portal"
-        self._place.write_document(self._place.settings(servers, portal=portal, limits=self._strain.limits()))
-        self._crew.start(_LIMITED, "hub", ["pipelines", "run", _LIMITED])
-        return self._crew.await_ready(_LIMITED)
+        self._strain = self._plan_strain()
+        ask_json(f"{self._place.url(self._limited)}/_control/behaviour", "PUT", self._strain.behaviour())
+        self._place.write_document(self._document())
+        self._crew.start(self._late, "hub", ["pipelines", "run", self._late])
+        return self._crew.await_ready(self._late)
 
-    def _write_week(self) -> tuple[PreparedScenario, Expectation]:
-        scenario = prepare(self._options.records, self._options.seed)
+    def _plan_strain(self) -> Strain:
+        return Strain.plan(self._clock.now(), self._options.window_seconds, self._options.requests_per_second)
+
+    def _document(self) -> dict[str, Any]:
+        """Return the configuration of the hub, with the limits that are known by now."""
+        servers, portal = f"127.0.0.1:{self._place.ports['kafka']}", "saboteur" if self._options.sabotage else "portal"
+        return self._place.settings(servers, portal=portal, limits=self._strain.limits())
+
+    def _prepare(self) -> Prepared:
+        return prepare(self._options.records, self._options.seed)
+
+    def _write_week(self) -> tuple[Prepared, Expectation]:
+        scenario = self._prepare()
         # Before the first event is published: nothing can be fitted to what came out.
         write_truth(self._place.truth_file, scenario.each_dossier())
         write_people(scenario, self._place.people_file)
@@ -248,8 +271,7 @@ class Demonstration:
         meters, stages = Meters(self._metrics_ports, self._clock), make_stages(expected)
         self._result.stages = stages
         effects = sum(map(len, expected.arrivals.values())) + expected.links
-        spells = () if self._options.has_strain else SPELLS
-        weather = Weather(self._place.url("portal"), effects, self._clock, spells)
+        weather = Weather(self._place.url("portal"), effects, self._clock, self._spells())
         counters = make_counters(publication.result, store)
         patience = max(_LEAST_SECONDS, self._options.records / _RECORDS_PER_SECOND)
         limit = self._clock.monotonic() + patience + self._strain.seconds_for(2 * effects)
@@ -262,7 +284,7 @@ class Demonstration:
                     next_look = self._clock.monotonic() + _LOOK_SECONDS
                     self._crew.check()
                     meters.look(stages, counters)
-                    self._note_backlog(stages[_LIMITED])
+                    self._note_backlog(expected, stages)
                     display.show(stages, weather.name)
                     if self._has_settled(publication, meters, view, stages["ledger"]):
                         break
@@ -271,9 +293,22 @@ class Demonstration:
                 self._pause.wait(_TICK_SECONDS)
         return meters.pages({name: self._place.ports[f"{name}-metrics"] for name in ("gateway", "ledger")})
 
-    def _note_backlog(self, stage: Stage) -> None:
+    def _spells(self) -> Sequence[Spell]:
+        return () if self._options.has_strain else SPELLS
+
+    def _due_seconds(self, scenario: Prepared) -> Sequence[float] | None:
+        """Return when each event is published; None for as fast as it goes."""
+        del scenario
+        return None
+
+    def _note_backlog(self, expected: Expectation, stages: Mapping[str, Stage]) -> None:
         if self._waiting is None and self._strain.ends is not None and self._clock.now() >= self._strain.ends:
-            self._waiting = stage.expected - stage.observed
+            self._waiting = self._backlog(expected, stages)
+
+    def _backlog(self, expected: Expectation, stages: Mapping[str, Stage]) -> int:
+        """Return how much waits when the window ends."""
+        del expected
+        return stages[self._late].expected - stages[self._late].observed
 
     def _has_settled(self, publication: Publication, meters: Meters, view: ClusterView, ledger: Stage) -> bool:
         if publication.result.error is not None:
@@ -303,12 +338,7 @@ class Demonstration:
         platforms = read_platforms(self._place)
         catalogue = TopicCatalogue.installed(names, "development")
         topics = read_topics(view, names, [topic.full_name for topic in catalogue])
-        has_strain = self._options.has_strain
-        result.checks = compare(expected, publication.result, topics, platforms, has_weather=not has_strain)
-        if has_strain:
-            counted = ask_json(f"{self._place.url('portal')}/_control/quota")
-            result.drain = measure(self._strain, counted, self._waiting or 0)
-            result.checks += strain_checks(self._strain, counted, result.drain)
+        result.checks = self._compare(expected, publication, topics, platforms)
         code, said = crew.finish("reconcile")
         _, result.trace = crew.finish("trace")
         ledger = result.stages["ledger"]
@@ -320,7 +350,21 @@ class Demonstration:
         crew.stop()
         return evidence(self._options.directory, topics, pages)
 
-    def _search(self, scenario: PreparedScenario, pieces: Iterator[tuple[str, bytes]]) -> None:
+    def _compare(
+        self, expected: Expectation, publication: Publication, topics: Topics, platforms: Platforms
+    ) -> list[Check]:
+        has_strain = self._options.has_strain
+        checks = compare(expected, publication.result, topics, platforms, has_weather=not has_strain)
+        if has_strain:
+            checks += self._strain_checks()
+        return checks
+
+    def _strain_checks(self) -> list[Check]:
+        counted = ask_json(f"{self._place.url(self._limited)}/_control/quota")
+        self._result.drain = drain = measure(self._strain, counted, self._waiting or 0)
+        return strain_checks(self._strain, counted, drain)
+
+    def _search(self, scenario: Prepared, pieces: Iterator[tuple[str, bytes]]) -> None:
         wanted = wanted_of(scenario.each_dossier())
         leaks, self._result.bytes_searched = search(wanted, pieces)
         title = f"{wanted.total:,} số và họ tên / numbers and full names"

@@ -73,7 +73,7 @@ class Saboteur:
             return await self._forward(request, body)
         if self._held is not None:
             answer = await self._forward(request, body)
-            if answer.status == HTTPStatus.OK:
+            if _is_taken(answer):
                 held, self._held = self._held, None
                 await self._forward(*held)
             return answer
@@ -88,7 +88,7 @@ class Saboteur:
                 self._held = (request, body)
             return web.json_response(_SUCCESS)
         answer = await self._forward(request, body)
-        if answer.status == HTTPStatus.OK:
+        if _is_taken(answer):
             self._is_done = True
             if self._kind is Sabotage.REPEAT:
                 await self._repeat(request, body)
@@ -99,7 +99,7 @@ class Saboteur:
     async def _repeat(self, request: web.Request, body: bytes) -> None:
         """Hand a call on again until it is taken: the outage or the storm may begin in between."""
         for _ in range(_REPEATS):
-            if (await self._forward(request, body)).status == HTTPStatus.OK:
+            if _is_taken(await self._forward(request, body)):
                 return
             await asyncio.sleep(_REPEAT_SECONDS)
 
@@ -125,6 +125,15 @@ class Saboteur:
         ) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
             return web.Response(status=answer.status, body=await answer.read(), headers=kept)
+
+
+def _is_taken(answer: web.Response) -> bool:
+    """Return whether the portal took a record: a maintenance page and a session that ended come with status 200 too."""
+    try:
+        document = orjson.loads(answer.body if isinstance(answer.body, bytes) else b"")
+    except orjson.JSONDecodeError:
+        return False
+    return answer.status == HTTPStatus.OK and str(document.get("error_code")) in {"0", "00"}
 
 
 @click.command()

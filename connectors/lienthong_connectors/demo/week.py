@@ -3,10 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
 
-from lienthong_schemas.generator import Dossier, DossierTruth, EventTruth, Scenario, read_truth, write_truth
+from lienthong_schemas.generator import (
+    Dossier,
+    DossierTruth,
+    EventTruth,
+    GeneratedEvent,
+    Scenario,
+    read_truth,
+    write_truth,
+)
 
 PIPELINES = ("intake", "verify-dossier", "link-verification", "deliver-dossier")
 VERIFY_SOURCE = "/lienthong/verify-dossier"
@@ -40,7 +49,23 @@ def prepare(records: int, seed: int) -> PreparedScenario:
     return PreparedScenario(records, seed=seed, kept=tuple(plain.each_dossier()))
 
 
-def write_people(scenario: Scenario, path: Path) -> None:
+class Prepared(Protocol):
+    """A scenario whose dossiers are kept."""
+
+    def each_dossier(self) -> Iterator[Dossier]:
+        """Yield the dossiers in order of their number."""
+        ...
+
+    def events(self) -> Iterator[GeneratedEvent]:
+        """Yield the events in order of publication."""
+        ...
+
+    def population(self) -> Iterator[dict[str, Any]]:
+        """Yield the people whom the population database knows."""
+        ...
+
+
+def write_people(scenario: Prepared, path: Path) -> None:
     """Write whom the simulated population database knows.
 
     Args:
@@ -153,6 +178,7 @@ __all__ = [
     "Arrival",
     "Expectation",
     "Name",
+    "Prepared",
     "PreparedScenario",
     "prepare",
     "read_expectation",

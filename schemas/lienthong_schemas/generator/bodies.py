@@ -96,7 +96,7 @@ def _attributes(dossier: Dossier, event: PlannedEvent) -> dict[str, str]:
         "dossiercode": dossier.code,
         "purpose": PURPOSE,
         "legalbasis": LEGAL_BASIS,
-        "actor": f"officer-{dossier.commune.organisation[4:]}",
+        "actor": dossier.officer or f"officer-{dossier.commune.organisation[4:]}",
     }
 
 

@@ -85,9 +85,11 @@ class Dossier:
         procedure: What is asked for.
         commune: Who handles it.
         received: When it was received.
-        verification: ``match``, ``mismatch``, ``no_match``, or ``none`` when there is nobody to look up.
+        verification: ``match``, ``mismatch``, ``no_match``, ``not_allowed`` when the population database refuses the
+            officer or the procedure, or ``none`` when there is nobody to look up.
         registered: Row of the population database, if its owner is there.
         events: In order of arrival.
+        officer: Opaque id of the officer in charge; empty for the one of the commune.
     """
 
     index: int
@@ -103,6 +105,7 @@ class Dossier:
     verification: str
     registered: dict[str, Any] | None
     events: list[PlannedEvent] = field(default_factory=list)
+    officer: str = ""
 
     def __repr__(self) -> str:
         """Show the number only: the owner is personal, even when made up."""

@@ -7,8 +7,9 @@ Expected outcomes:
   the same (source, id) comes a second time: the same record is known at the effect, not at the door.
 - ``verify-dossier``: the first snapshot with an identity is ``delivered`` when the population database confirms it and
   goes to ``review`` when it does not or knows nobody; every later record of a dossier in review is ``parked``,
-  progress too, because nothing overtakes. Everything else is ``filtered``: progress, owners without personal ID or
-  CMND, and snapshots that ask the same question again.
+  progress too, because nothing overtakes; every record of a dossier whose officer or procedure the database does not
+  allow is ``parked`` as well, until it is released. Everything else is ``filtered``: progress, owners without personal
+  ID or CMND, and snapshots that ask the same question again.
 - ``deliver-dossier``: ``delivered``; a second arrival is a ``duplicate``; a snapshot older than one already delivered
   is ``superseded``. Steps of progress are always delivered.
 - The portal shows one create for each dossier, one update for each further delivered snapshot, all steps in order, and
@@ -69,7 +70,7 @@ class DossierTruth:
 
     Attributes:
         dossier_code: Dossier code.
-        verification: ``match``, ``mismatch``, ``no_match``, or ``none`` when nobody is looked up.
+        verification: ``match``, ``mismatch``, ``no_match``, ``not_allowed``, or ``none`` when nobody is looked up.
         creates: Times that the dossier was created: 1.
         updates: Times that a newer snapshot replaced it.
         last_sequence: Sequence of the last delivered snapshot.
@@ -157,7 +158,7 @@ def expect(dossier: Dossier) -> tuple[list[EventTruth], DossierTruth]:
 
 
 def _verify(dossier: Dossier, state: _State, *, is_snapshot: bool) -> str:
-    if state.in_review:
+    if state.in_review or dossier.verification == "not_allowed":
         return "parked"
     if not is_snapshot or dossier.verification == "none" or state.asked:
         return "filtered"
