@@ -122,6 +122,7 @@ def test_pipelines_name_the_connectors_that_they_use(chart):
     for pipeline in values["pipelines"]:
         definition = _definition(pipeline["name"])
         used = [definition[step]["connector"] for step in ("lookup", "deliver") if step in definition]
+        used += [name for name in [definition.get("forward", {}).get("copies_for")] if name]
 
         assert used == pipeline["connectors"]
 
