@@ -150,6 +150,8 @@ def test_every_installed_pipeline_is_sound() -> None:
         "deliver-dossier",
         "link-verification",
         "link-account",
+        "deliver-observation",
+        "deliver-alert",
         "fan-out-alert",
         "deliver-notice",
     }
