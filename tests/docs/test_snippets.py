@@ -37,7 +37,8 @@ def test_the_configuration_of_the_how_to_can_be_loaded(pages: dict[str, Any], tm
     (block,) = pages["docs/how-to/configure.md"].blocks("yaml")
     (tmp_path / "lienthong.yaml").write_text(block, encoding="utf-8")
     (tmp_path / "secrets").mkdir()
-    for name in ("kafka-password", "population-secret", "automatic-code", "portal-password"):
+    names = ("kafka-password", "population-secret", "automatic-code", "portal-password")
+    for name in (*names, "officer-17-name", "officer-17-id"):
         (tmp_path / "secrets" / name).write_text("generated", encoding="utf-8")
 
     settings = load(tmp_path / "lienthong.yaml", {"LEDGER_URL": "sqlite:///ledger.sqlite3"})

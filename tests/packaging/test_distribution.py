@@ -9,8 +9,8 @@ PACKAGES = {"lienthong", "lienthong_connectors", "lienthong_schemas", "lienthong
 GROUPS = {
     "lienthong.schemas": {"core"},
     "lienthong.topics": {"core"},
-    "lienthong.connectors": {"population", "portal"},
-    "lienthong.simulators": {"population", "portal"},
+    "lienthong.connectors": {"insurance-card", "population", "portal", "stored-papers"},
+    "lienthong.simulators": {"insurance-card", "population", "portal", "stored-papers"},
     "lienthong.commands": {"demo"},
     "faust.transports": {"rdkafka"},
 }

@@ -1,36 +1,14 @@
 """Configuration of the connector to the National Population Database."""
 
 from collections.abc import Mapping
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from lienthong.agreement import Agreement
 from lienthong.rest import OnStatusOfQuestions
-
-
-class PopulationAgreement(BaseModel):
-    """What the province and the database's operator agreed on; a call outside it is refused before it is sent.
-
-    Attributes:
-        number: Number of the agreement.
-        integration_codes: Service codes (``MaTichHop``) that may be called; empty allows all.
-        procedures: Procedure codes that may ask; empty allows all.
-        officers: Opaque ids of the officers and automatic accounts that may ask; empty allows all.
-        purpose: The purpose that calls must carry; empty allows any.
-        valid_until: Last day on which calls are allowed, in Viet Nam's time zone.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    number: str
-    integration_codes: frozenset[str] = frozenset()
-    procedures: frozenset[str] = frozenset()
-    officers: frozenset[str] = frozenset()
-    purpose: str = ""
-    valid_until: date
 
 
 class OfficerAccount(BaseModel):
@@ -180,7 +158,7 @@ class PopulationConfig(BaseModel):
     unit_code: str = Field(default="", max_length=35)
     officers: Mapping[str, OfficerAccount]
     on_status: OnStatusOfQuestions = ()
-    agreement: PopulationAgreement | None = None
+    agreement: Agreement | None = None
     simulator: bool = False
     timeout_seconds: float = Field(default=20.0, gt=0)
     max_connections: int = Field(default=100, ge=1)

@@ -1,18 +1,18 @@
 """Asks the National Population Database whether a person is who a dossier says."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import httpx
 from pydantic import BaseModel
 
+from lienthong.agreement import check_agreement
 from lienthong.clock import to_vietnam
 from lienthong.connector import CallContext, ConnectorContext, Lookup
 from lienthong.envelope import Event
-from lienthong.errors import ConfigurationError, ScopeError, TargetConfigurationError
+from lienthong.errors import ConfigurationError, ScopeError
 from lienthong.outcome import Answer
-from lienthong_connectors.population.config import OfficerAccount, PopulationAgreement, PopulationConfig
+from lienthong_connectors.population.config import OfficerAccount, PopulationConfig
 from lienthong_connectors.population.matching import Citizen, judge
 from lienthong_connectors.population.payload import Asker, build_lookup, parse_lookup
 from lienthong_connectors.population.platforms import transport_for
@@ -129,36 +129,6 @@ class PopulationLookup(Lookup[PopulationConfig]):
             today = to_vietnam(self.context.clock.now()).date()
             check_agreement(self.config.agreement, procedure, context, today)
         return officer
-
-
-def check_agreement(agreement: PopulationAgreement, procedure: str, context: CallContext, today: date) -> None:
-    """Refuse a call that the agreement does not cover, before it is sent.
-
-    Args:
-        agreement: What was agreed on.
-        procedure: Procedure that asks.
-        context: Who asks for what.
-        today: The day in Viet Nam.
-
-    Raises:
-        TargetConfigurationError: The agreement has ended, or does not cover the purpose.
-        ScopeError: It does not cover the procedure or the officer.
-
-    Source:
-        ``domain-rules.md`` 9.
-    """
-    if today > agreement.valid_until:
-        raise TargetConfigurationError("the agreement has ended; renew it", reason="agreement_expired")
-    if agreement.purpose and context.purpose != agreement.purpose:
-        raise TargetConfigurationError("the agreement does not cover the purpose", reason="agreement_purpose")
-    if agreement.procedures and procedure not in agreement.procedures:
-        raise ScopeError(
-            "the agreement does not cover the procedure", scope_kind="procedure", scope=procedure, reason="agreement"
-        )
-    if agreement.officers and context.actor not in agreement.officers:
-        raise ScopeError(
-            "the agreement does not cover the officer", scope_kind="officer", scope=context.actor, reason="agreement"
-        )
 
 
 def disclosed(answer: Answer) -> Mapping[str, Any] | None:

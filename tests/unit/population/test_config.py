@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import pytest
 from pydantic import ValidationError
 
+from lienthong.agreement import Agreement, check_agreement
 from lienthong.connector import CallContext
 from lienthong.errors import ScopeError, TargetConfigurationError
-from lienthong_connectors.population.config import PopulationAgreement, PopulationConfig
-from lienthong_connectors.population.connector import check_agreement
+from lienthong_connectors.population.config import PopulationConfig
 
 BASE = {
     "base_url": "https://population.example/dc",
@@ -47,7 +47,7 @@ def agreement(**changes):
         "purpose": "dossier-verification",
         "valid_until": "2026-12-31",
     }
-    return PopulationAgreement.model_validate({**agreed, **changes})
+    return Agreement.model_validate({**agreed, **changes})
 
 
 def test_real_endpoint_needs_an_agreement():
