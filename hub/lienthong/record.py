@@ -7,6 +7,8 @@ Headers = list[tuple[str, bytes]]
 #: Says which lane a record came in by; :data:`BULK` for back-fill, which gives way to live traffic.
 LANE_HEADER = "lt-lane"
 BULK = b"bulk"
+#: Names the polling pipeline that brought a record in, so that it is counted once among those of a shared topic.
+PIPELINE_HEADER = "lt-pipeline"
 
 
 class Place(NamedTuple):

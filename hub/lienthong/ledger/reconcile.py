@@ -6,9 +6,11 @@ receipt below the noted end of the receipts.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from lienthong.clock import Clock
+from lienthong.delivery.dead_letter import PREFIX
 from lienthong.kafka.cluster import Committed
 from lienthong.kafka.reader import TopicReader
 from lienthong.ledger.identity import candidates_of
@@ -16,10 +18,12 @@ from lienthong.ledger.report import Gap, PipelineReport, Report
 from lienthong.ledger.scratch import Scratch
 from lienthong.ledger.store import LedgerStore
 from lienthong.outcome import OutcomeKind
-from lienthong.record import Place, Record
+from lienthong.record import PIPELINE_HEADER, Place, Record
 from lienthong.transport import commit_metadata
 
 _POLL_SECONDS = 0.2
+#: After it, what a polling pipeline wrote is seen together with its receipt.
+_TRANSACTION_ENDS_SECONDS = 5.0
 
 
 class PipelineSource(Protocol):
@@ -38,6 +42,11 @@ class PipelineSource(Protocol):
     @property
     def group(self) -> str:
         """Its consumer group."""
+        ...
+
+    @property
+    def written(self) -> Collection[str]:
+        """Full names of the topics that it brings records in by, if it polls a platform; otherwise nothing."""
         ...
 
 
@@ -70,17 +79,22 @@ class KafkaView(Protocol):
 class _Snapshot:
     """Where the source topics of one pipeline stood at the start."""
 
-    def __init__(self, source: PipelineSource, view: KafkaView) -> None:
+    def __init__(self, source: PipelineSource, view: KafkaView, now: datetime) -> None:
         self.source = source
-        self.ends = view.end_offsets(source.topics)
-        self.begins = view.beginning_offsets(source.topics)
-        self.committed = view.committed_offsets(source.group, source.topics)
+        topics = source.written or source.topics
+        self.ends = view.end_offsets(topics)
+        self.begins = view.beginning_offsets(topics)
+        # A record that was polled and its receipt are one transaction, whose ends in two topics are moments apart.
+        self._passed_before_ms = (now.timestamp() - _TRANSACTION_ENDS_SECONDS) * 1000
+        self.committed = {} if source.written else view.committed_offsets(source.group, topics)
         self._settled = {
             place: commit_metadata.decode(commit.offset, commit.metadata) for place, commit in self.committed.items()
         }
 
     def is_passed(self, record: Record) -> bool:
         """Whether the pipeline says that the record is settled."""
+        if self.source.written:
+            return record.timestamp_ms < self._passed_before_ms
         place = Place(record.topic, record.partition)
         commit = self.committed.get(place)
         if commit is None:
@@ -88,6 +102,12 @@ class _Snapshot:
         return record.offset < commit.offset or any(
             first <= record.offset <= last for first, last in self._settled[place]
         )
+
+    def is_mine(self, record: Record) -> bool:
+        """Whether the record was accepted by this pipeline: others may write the topic of one that polls."""
+        if not self.source.written or record.header(f"{PREFIX}pipeline") is not None:
+            return True
+        return record.header(PIPELINE_HEADER) == self.source.name.encode()
 
     def expired(self) -> list[Gap]:
         """Return what Kafka deleted above the watermark."""
@@ -129,7 +149,7 @@ async def reconcile(
     Delivery:
         Reads only; no group is joined and no offset is moved.
     """
-    snapshots = [_Snapshot(source, view) for source in sources]
+    snapshots = [_Snapshot(source, view, clock.now()) for source in sources]
     is_current = await _wait_for_ledger(store, view.end_offsets([receipts_topic]), clock, wait_seconds)
     reports = [_compare(snapshot, view, store, limit) for snapshot in snapshots]
     return Report(reports, is_current, len(store.unreadable()))
@@ -180,4 +200,5 @@ def _read_accepted(snapshot: _Snapshot, view: KafkaView, scratch: Scratch) -> No
                     int(snapshot.is_passed(record)),
                 )
                 for record in records
+                if snapshot.is_mine(record)
             )

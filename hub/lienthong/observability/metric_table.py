@@ -153,6 +153,29 @@ TABLE: tuple[MetricSpec, ...] = (
         "+Inf for longer than the day.",
     ),
     MetricSpec(
+        "lienthong_source_polled_timestamp_seconds",
+        "gauge",
+        "seconds since 1970",
+        ("pipeline", "target"),
+        "When a poll last read a platform to its end; its age is `time()` minus this. "
+        "Absent where another replica polls.",
+    ),
+    MetricSpec(
+        "lienthong_source_events_total",
+        "counter",
+        "events",
+        ("pipeline", "result"),
+        "Events that polls found: delivered to the topic, dead_lettered, or duplicate "
+        "(seen before, not written again).",
+    ),
+    MetricSpec(
+        "lienthong_source_batches_total",
+        "counter",
+        "batches",
+        ("pipeline",),
+        "Batches that are durable and acknowledged to their platform.",
+    ),
+    MetricSpec(
         "lienthong_alerts",
         "gauge",
         "alerts",

@@ -248,6 +248,38 @@ class Metrics:
         self._set("lienthong_target_budget_left_requests", (pipeline, target), left)
         self._set("lienthong_target_budget_ends_seconds", (pipeline, target), ends_seconds)
 
+    def count_source_events(self, pipeline: str, result: str, number: int) -> None:
+        """Count what polls found.
+
+        Args:
+            pipeline: Name of the pipeline.
+            result: ``delivered``, ``dead_lettered`` or ``duplicate``.
+            number: How many events.
+        """
+        self._count("lienthong_source_events_total", (pipeline, result), number)
+
+    def count_source_batch(self, pipeline: str) -> None:
+        """Count a batch that is durable and acknowledged.
+
+        Args:
+            pipeline: Name of the pipeline.
+        """
+        self._count("lienthong_source_batches_total", (pipeline,), 1)
+
+    def set_source_polled(self, pipeline: str, target: str, seconds: float | None) -> None:
+        """Say when a platform was last read to its end.
+
+        Args:
+            pipeline: Name of the pipeline.
+            target: Name of the connector.
+            seconds: Since 1970; None when another worker polls from now on.
+        """
+        name = "lienthong_source_polled_timestamp_seconds"
+        if seconds is not None:
+            self._set(name, (pipeline, target), seconds)
+        elif self._gauges.pop((name, *self._clean(name, (pipeline, target))), None) is not None:
+            self._gauge_of[name].remove(*self._clean(name, (pipeline, target)))
+
     def raise_alert(self, name: str, pipeline: str, target: str = "") -> None:
         """Tell that somebody should look; said again, it changes nothing.
 

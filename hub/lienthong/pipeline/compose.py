@@ -1,13 +1,15 @@
 """The composition root: builds an engine out of configuration and installed packages."""
 
 from functools import partial
+from typing import Any
 
 from lienthong.clock import Clock
 from lienthong.codec import RecordCodec
 from lienthong.config.models import HubSettings
-from lienthong.connector import ConnectorKind, Effect
+from lienthong.connector import ConnectorKind, ConnectorSpec, Effect
 from lienthong.errors import ConfigurationError
 from lienthong.kafka.cluster import ClusterView
+from lienthong.kafka.fenced_producer import FencedProducer
 from lienthong.kafka.producer import AcknowledgedProducer
 from lienthong.kafka.settings import PIPELINE_OVERRIDES, client_configuration
 from lienthong.keys import FileKeyProvider
@@ -15,6 +17,7 @@ from lienthong.observability.metrics import Metrics
 from lienthong.pipeline.app import Engine
 from lienthong.pipeline.bulk_lane import BulkLane, Pace, readers_of, waiting_records
 from lienthong.pipeline.crash_guard import CrashGuard
+from lienthong.pipeline.cursors import Cursors
 from lienthong.pipeline.definitions import (
     DeliverStep,
     ForwardStep,
@@ -29,11 +32,14 @@ from lienthong.pipeline.fan_out import FanOut
 from lienthong.pipeline.forward import Forward
 from lienthong.pipeline.intake import Intake
 from lienthong.pipeline.key_state import KeyStates
+from lienthong.pipeline.polling import Polling
 from lienthong.pipeline.publishers import Publishers
 from lienthong.pipeline.pure import PureEngine, PureStep
 from lienthong.pipeline.pure_guard import PureGuard, journals_of
 from lienthong.pipeline.pure_replay import PureReplay
 from lienthong.pipeline.remote import RemoteEngine
+from lienthong.pipeline.source import SourceEngine
+from lienthong.pipeline.source_intake import SourceIntake
 from lienthong.pipeline.step import RemoteStep
 from lienthong.pipeline.target import Target
 from lienthong.pipeline.verify import Verify
@@ -80,7 +86,30 @@ def build_engine(
         replay = PureReplay(pipeline, settings.kafka, guard.replay, producer, clock, metrics, registry, codec)
         pace = _pace(settings, pipeline, step, catalogue, clock, metrics)
         return PureEngine(pipeline, pure, producer, clock, metrics, replay, pace, guard)
+    poll = pipeline.definition.poll
+    if poll is not None:
+        return _source(settings, pipeline, poll, catalogue, producer, clock, metrics)
     return _remote(settings, pipeline, catalogue, producer, clock, metrics)
+
+
+def _source(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    step: PollStep,
+    catalogue: TopicCatalogue,
+    producer: AcknowledgedProducer,
+    clock: Clock,
+    metrics: Metrics,
+) -> SourceEngine:
+    registry = SchemaRegistry.installed()
+    codec = record_codec(settings, catalogue, step.topic, clock)
+    cursors = Cursors(pipeline, ClusterView(client_configuration(settings.kafka, f"{pipeline.group}-cursors")))
+    intake = SourceIntake(pipeline, step, registry, catalogue, clock, cursors, codec, pseudonymizer(settings))
+    _, connector, target = _connector(settings, pipeline, step, clock, metrics)
+    polling = Polling(pipeline, step, connector, target, intake, clock, metrics)
+    replay = PureReplay(pipeline, settings.kafka, intake.replay, producer, clock, metrics, registry, codec)
+    fenced = partial(FencedProducer, settings.kafka, pipeline.group)
+    return SourceEngine(connector, target, polling, intake, cursors, fenced, producer, replay, clock)
 
 
 def _remote(
@@ -112,6 +141,24 @@ def _remote_step(
     step = pipeline.definition.step
     if isinstance(step, ForwardStep | PollStep):
         raise ConfigurationError(f"the pipeline {pipeline.name} calls no connector for each record")
+    spec, connector, target = _connector(settings, pipeline, step, clock, metrics)
+    if isinstance(step, LookupStep):
+        return Verify(pipeline, step, connector, target, producer, clock, hash_key(settings))
+    if Effect.QUERY_BEFORE_WRITE in spec.effects.values() and not connector.can_tell:
+        raise ConfigurationError(
+            f"the connector {spec.name} declares query_before_write and has no was_done to ask with"
+        )
+    return Deliver(pipeline, step, connector, target, spec.accepts, spec.effect_of, producer)
+
+
+def _connector(
+    settings: HubSettings,
+    pipeline: Pipeline,
+    step: LookupStep | DeliverStep | PollStep,
+    clock: Clock,
+    metrics: Metrics,
+) -> tuple[ConnectorSpec, Any, Target]:
+    """Return what a pipeline calls, and what stands before its calls."""
     gates, gate = open_gate(settings, step.connector, pipeline.name, clock)
     turns = Turns(gate, clock).wait
     spec, connector = build_connector(settings, step.connector, kind_of(step), clock, turns)
@@ -124,13 +171,7 @@ def _remote_step(
         gate=gate,
         release=gates.aclose if gates is not None else None,
     )
-    if isinstance(step, LookupStep):
-        return Verify(pipeline, step, connector, target, producer, clock, hash_key(settings))
-    if Effect.QUERY_BEFORE_WRITE in spec.effects.values() and not connector.can_tell:
-        raise ConfigurationError(
-            f"the connector {spec.name} declares query_before_write and has no was_done to ask with"
-        )
-    return Deliver(pipeline, step, connector, target, spec.accepts, spec.effect_of, producer)
+    return spec, connector, target
 
 
 def kind_of(step: LookupStep | DeliverStep | PollStep) -> ConnectorKind:

@@ -212,6 +212,13 @@ class Pipeline:
         """Name of the pipeline."""
         return self.definition.name
 
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Full names of the topics in which a polling pipeline's records are found; empty for pipelines that read."""
+        if self.definition.poll is None:
+            return ()
+        return (self.names.full(self.definition.poll.topic), self.names.of_pipeline("deadletters", self.name))
+
 
 def read_definition(text: str, origin: str) -> PipelineDefinition:
     """Return the pipeline in a YAML document.

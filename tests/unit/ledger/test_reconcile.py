@@ -11,7 +11,7 @@ from lienthong.kafka.cluster import Committed
 from lienthong.ledger.identity import candidates_of
 from lienthong.ledger.reconcile import reconcile
 from lienthong.ledger.report import Gap, PipelineReport
-from lienthong.record import Place, Record
+from lienthong.record import PIPELINE_HEADER, Place, Record
 from lienthong.testing.clock import FakeClock
 from lienthong.transport import commit_metadata
 
@@ -26,6 +26,7 @@ class Source:
     name: str = "deliver-dossier"
     topics: tuple[str, ...] = (TOPIC,)
     group: str = "hue.lienthong.deliver-dossier"
+    written: tuple[str, ...] = ()
 
 
 class ScriptedReader:
@@ -109,8 +110,8 @@ def kafka() -> ScriptedKafka:
     return made
 
 
-async def _reconcile(feeder: Any, kafka: ScriptedKafka, **options: Any) -> PipelineReport:
-    report = await reconcile([Source()], kafka, feeder.store, feeder.names.receipts, FakeClock(), **options)
+async def _reconcile(feeder: Any, kafka: ScriptedKafka, source: Source | None = None, **options: Any) -> PipelineReport:
+    report = await reconcile([source or Source()], kafka, feeder.store, feeder.names.receipts, FakeClock(), **options)
     assert report.is_balanced is (report.pipelines[0].is_balanced and report.is_ledger_current)
     return report.pipelines[0]
 
@@ -310,3 +311,36 @@ async def test_a_damaged_structured_record_is_found_under_its_place(sqlite_feede
 
     assert report.is_balanced
     assert (report.ends, [row.id for row in report.open["in_flight"].listed]) == ({"dead_lettered": 2}, ["id-1"])
+
+
+def _polled(kafka: ScriptedKafka, by: bytes | None) -> None:
+    record = kafka.records[-1]
+    kafka.records[-1] = record._replace(headers=[*record.headers, (PIPELINE_HEADER, by)] if by else record.headers)
+
+
+async def test_what_a_pipeline_polled_is_counted_where_it_wrote_it(sqlite_feeder: Any) -> None:
+    """Others may write the same topic; what is polled and its receipt are one write, so nothing is in flight."""
+    kafka = ScriptedKafka()
+    for number, by in enumerate([b"deliver-dossier", b"deliver-dossier", b"another", None]):
+        kafka.add(f"id-{number}", number)
+        _polled(kafka, by)
+    _settle(sqlite_feeder, r0="delivered", r1="dead_lettered")
+
+    report = await _reconcile(sqlite_feeder, kafka, Source(topics=(), written=(TOPIC,)))
+
+    assert report.is_balanced
+    assert (report.accepted, report.ends) == (2, {"delivered": 1, "dead_lettered": 1})
+
+
+async def test_a_polled_record_without_its_receipt_is_lost(sqlite_feeder: Any) -> None:
+    """A planted loss turns it red; only in the moments after the write it may still be under way."""
+    kafka = ScriptedKafka()
+    for number in range(2):
+        kafka.add(f"id-{number}", number)
+        _polled(kafka, b"deliver-dossier")
+    kafka.records[1] = kafka.records[1]._replace(timestamp_ms=int(FakeClock().now().timestamp() * 1000) - 1_000)
+
+    report = await _reconcile(sqlite_feeder, kafka, Source(topics=(), written=(TOPIC,)))
+
+    assert [row.id for row in report.lost.listed] == ["id-0"]
+    assert [row.id for row in report.open["in_flight"].listed] == ["id-1"]

@@ -29,6 +29,9 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_target_budget_used_requests": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
     "lienthong_target_budget_left_requests": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
     "lienthong_target_budget_ends_seconds": lambda metrics: metrics.set_target_budget("deliver", "portal", 9, 1, 60.0),
+    "lienthong_source_polled_timestamp_seconds": lambda metrics: metrics.set_source_polled("poll", "feed", 9.0),
+    "lienthong_source_events_total": lambda metrics: metrics.count_source_events("poll", "duplicate", 3),
+    "lienthong_source_batches_total": lambda metrics: metrics.count_source_batch("poll"),
     "lienthong_alerts": lambda metrics: metrics.raise_alert("target_unavailable", "deliver", "portal"),
 }
 
