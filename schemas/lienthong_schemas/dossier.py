@@ -72,6 +72,10 @@ class Attachment(RecordModel):
     name: Annotated[Text4000, meta("Tên giấy tờ", "Title of the paper.", personal="basic")]
     component_code: Annotated[CatalogueCode | None, meta("Mã thành phần hồ sơ", "Component of the procedure.")] = None
     reference: Annotated[FileReference | None, meta("Tệp", "Where the file is; null for a paper only seen.")] = None
+    file_problem: Annotated[
+        Literal["not_found", "too_large", "unreadable"] | None,
+        meta("Lý do thiếu tệp", "Why there is no reference although a file was handed in."),
+    ] = None
     digitised: Annotated[bool, meta("Được số hóa", "Whether a digital copy was made.")] = False
     reuse: Annotated[
         Literal["none", "reused", "warehouse"],

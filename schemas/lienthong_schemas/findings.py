@@ -53,6 +53,11 @@ def of_snapshot(model: DossierSnapshotV1) -> tuple[Finding, ...]:
         found.append(Finding("tech_id", "missing_for_online"))
     if model.supplements and len(model.supplements) > 1:
         found.append(Finding("supplements", "second_round_counts_as_late"))
+    found.extend(
+        Finding(f"attachments.{index}.reference", "file_missing")
+        for index, paper in enumerate(model.attachments)
+        if paper.file_problem is not None
+    )
     end_of_day = model.dossier_code.rindex("-")
     if model.dossier_code[end_of_day - 2 : end_of_day] > "28" and not dossier_code_day_exists(model.dossier_code):
         found.append(Finding("dossier_code", "day_not_in_calendar"))

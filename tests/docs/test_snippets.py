@@ -37,7 +37,7 @@ def test_the_configuration_of_the_how_to_can_be_loaded(pages: dict[str, Any], tm
     (block,) = pages["docs/how-to/configure.md"].blocks("yaml")
     (tmp_path / "lienthong.yaml").write_text(block, encoding="utf-8")
     (tmp_path / "secrets").mkdir()
-    names = ("kafka-password", "population-secret", "automatic-code", "portal-password")
+    names = ("kafka-password", "population-secret", "automatic-code", "portal-password", "one-stop-token")
     for name in (*names, "officer-17-name", "officer-17-id"):
         (tmp_path / "secrets" / name).write_text("generated", encoding="utf-8")
 

@@ -154,5 +154,7 @@ def test_every_installed_pipeline_is_sound() -> None:
         "deliver-alert",
         "fan-out-alert",
         "deliver-notice",
+        "poll-national-dossiers",
+        "deliver-dossier-local",
     }
     assert [problem for each in found.values() for problem in lint(each, topics, connectors)] == []

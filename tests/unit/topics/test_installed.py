@@ -40,10 +40,13 @@ def test_shipped_catalogue_has_every_topic_that_the_hub_writes():
 
 
 def test_catalogue_and_pipelines_agree_on_sources():
-    """A pipeline's own topics are laid out for the topics that it really reads."""
+    """A pipeline's own topics are laid out for the topics that it really reads, or that it writes when it polls."""
     names = TopicNames("hue")
     catalogue = TopicCatalogue.installed(names, "development")
-    read = {name: set(pipeline.topics) for name, pipeline in load_pipelines(names, "development").items()}
+    read = {
+        name: {names.full(pipeline.definition.poll.topic)} if pipeline.definition.poll else set(pipeline.topics)
+        for name, pipeline in load_pipelines(names, "development").items()
+    }
 
     assert read == {
         pipeline.name: {topic.full_name for topic in catalogue.sources(pipeline)} for pipeline in catalogue.pipelines
