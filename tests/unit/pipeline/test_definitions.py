@@ -150,6 +150,7 @@ def test_every_installed_pipeline_is_sound() -> None:
         "deliver-dossier",
         "link-verification",
         "link-account",
+        "deliver-feedback",
         "deliver-observation",
         "deliver-alert",
         "fan-out-alert",
