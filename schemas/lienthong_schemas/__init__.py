@@ -10,8 +10,10 @@ from lienthong_schemas.account import ACCOUNT_HOLDER, AccountLinkRequestedV1, Ac
 from lienthong_schemas.account_merge import SubjectMergedV1, SubjectUnmergedV1
 from lienthong_schemas.alert import AlertWarningV1, ObservationRecordedV1
 from lienthong_schemas.base import open_model
+from lienthong_schemas.civil_status import CivilStatusUpdatedV1
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
 from lienthong_schemas.feedback import FeedbackSnapshotV1
+from lienthong_schemas.life_event import PersonCreatedV1, PersonDeceasedV1
 from lienthong_schemas.person import PersonV1
 
 _dossier_code: Callable[[Any], str] = attrgetter("dossier_code")
@@ -81,6 +83,40 @@ SCHEMAS = (
         sequence=_sequence,
         findings=findings.of_person,
         subject=_identifiers(lambda model: model),
+    ),
+    SchemaSpec(
+        type="person.created",
+        version=1,
+        domain="civil-status",
+        producer_model=PersonCreatedV1,
+        consumer_model=open_model(PersonCreatedV1),
+        key=_dossier_code,
+        classification="personal",
+        title_vi="Sự kiện khai sinh",
+        findings=findings.of_birth,
+        subject=_identifiers(lambda model: model),
+    ),
+    SchemaSpec(
+        type="person.deceased",
+        version=1,
+        domain="civil-status",
+        producer_model=PersonDeceasedV1,
+        consumer_model=open_model(PersonDeceasedV1),
+        key=_dossier_code,
+        classification="personal",
+        title_vi="Sự kiện khai tử",
+        findings=findings.of_death,
+        subject=_identifiers(lambda model: model),
+    ),
+    SchemaSpec(
+        type="civil-status.updated",
+        version=1,
+        domain="civil-status",
+        producer_model=CivilStatusUpdatedV1,
+        consumer_model=open_model(CivilStatusUpdatedV1),
+        key=_dossier_code,
+        classification="personal",
+        title_vi="Trạng thái hồ sơ hộ tịch",
     ),
     SchemaSpec(
         type="account.link.requested",

@@ -10,6 +10,7 @@ from typing import Final
 from lienthong.outcome import Finding
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierStatus
 from lienthong_schemas.identifiers import dossier_code_day_exists, personal_id_discrepancies
+from lienthong_schemas.life_event import PersonCreatedV1, PersonDeceasedV1
 from lienthong_schemas.party import Address, Party
 from lienthong_schemas.person import PersonV1
 
@@ -133,6 +134,45 @@ def of_person(model: PersonV1) -> tuple[Finding, ...]:
     if not model.identifiers and model.no_identifier_reason is None:
         found.append(Finding("identifiers", "identifier_or_reason_missing"))
     return tuple(found)
+
+
+def of_birth(model: PersonCreatedV1) -> tuple[Finding, ...]:
+    """Return what is odd about an entered birth.
+
+    Args:
+        model: The event.
+    """
+    found = _numbers(model)
+    if not model.identifiers and model.no_identifier_reason is None:
+        found.append(Finding("identifiers", "identifier_or_reason_missing"))
+    if not model.parents:
+        found.append(Finding("parents", "missing"))
+    return tuple(found)
+
+
+def of_death(model: PersonDeceasedV1) -> tuple[Finding, ...]:
+    """Return what is odd about an entered death.
+
+    Args:
+        model: The event.
+    """
+    found = _numbers(model)
+    if not model.identifiers:
+        # Nobody can be found by a name alone, so a recipient must not guess.
+        found.append(Finding("identifiers", "identifier_or_reason_missing"))
+    # Text of both forms compares by year first, so a year alone is never before a day of it.
+    if model.birth_date is not None and model.died_on < model.birth_date[: len(model.died_on)]:
+        found.append(Finding("died_on", "died_before_born"))
+    return tuple(found)
+
+
+def _numbers(model: PersonCreatedV1 | PersonDeceasedV1) -> list[Finding]:
+    return [
+        Finding(f"identifiers.{index}.value", rule)
+        for index, identifier in enumerate(model.identifiers)
+        if identifier.type == "personal_id"
+        for rule in personal_id_discrepancies(identifier.value, model.birth_date, model.gender)
+    ]
 
 
 def of_transition(

@@ -1,0 +1,164 @@
+"""The simulated scan of the Ministry of Justice: a real HTTP server with OAuth tokens and paged results."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lienthong.connector import SimulatorSpec
+from lienthong.errors import ConfigurationError
+from lienthong.testing.simulator import Ledger, create_application, split_options
+from lienthong_connectors.civil_status.simulated_rows import Row, generated_rows
+from lienthong_connectors.civil_status.wire import MODULES, read_moment
+
+_MOST = 1_000
+
+
+class SimulatorOptions(BaseModel):
+    """What a simulated ministry can be told besides its behaviour.
+
+    Attributes:
+        client_id: The only consumer key; empty accepts any.
+        client_secret: Its secret.
+        token_path: Path of the token endpoint.
+        scan_endpoint: Path of the scan.
+        token_seconds: How long a token is said to last.
+        dossiers: Made-up dossiers at the start.
+        seed: What they follow from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    client_id: str = ""
+    client_secret: str = Field(default="", repr=False)
+    token_path: str = "/token"  # noqa: S105 - a path, not a secret
+    scan_endpoint: str = "/quetHoSo"
+    token_seconds: int = Field(default=3_600, ge=1)
+    dossiers: int = Field(default=0, ge=0, le=600_000)
+    seed: int = 1
+
+
+class CivilStatusSimulator:
+    """Handlers of the scan.
+
+    Args:
+        options: What it was told.
+        ledger: Where calls are written.
+    """
+
+    def __init__(self, options: SimulatorOptions, ledger: Ledger) -> None:
+        self.options = options
+        self.ledger = ledger
+        self.tokens: set[str] = set()
+        self.rows: dict[tuple[str, str], Row] = {}
+        for module, row in generated_rows(options.dossiers, options.seed):
+            self.rows[module, str(row["maHoSoLT"])] = row
+
+    async def token(self, request: web.Request) -> web.Response:
+        """Give a token for the right consumer key.
+
+        Args:
+            request: ``grant_type=client_credentials`` with basic authentication.
+        """
+        expected = f"{self.options.client_id}:{self.options.client_secret}"
+        sent = request.headers.get("Authorization", "").removeprefix("Basic ")
+        is_known = not self.options.client_id or unquote_plus(base64.b64decode(sent).decode()) == expected
+        self.ledger.record_call("token", "", "", 200 if is_known else 401)
+        if not is_known:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        token = secrets.token_hex(16)
+        self.tokens.add(token)
+        return web.json_response(
+            {
+                "access_token": token,
+                "scope": "am_application_scope default",
+                "token_type": "Bearer",
+                "expires_in": self.options.token_seconds,
+            }
+        )
+
+    async def scan(self, request: web.Request) -> web.Response:
+        """Return dossiers of a module that changed at or after a time, the oldest change first.
+
+        Args:
+            request: ``{maDinhDanhHoSo, maTinh, module, tuThoiDiem, soLuongHoSoTraVe, trang}``.
+        """
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            self.ledger.record_call("scan", "", "", 401)
+            return web.Response(status=401)
+        question = orjson.loads(await request.read())
+        module, since = str(question.get("module")), read_moment(question.get("tuThoiDiem"))
+        self.ledger.record_call("scan", "", module, 200)
+        size, page = int(question.get("soLuongHoSoTraVe", _MOST)), int(question.get("trang", 1))
+        if module not in MODULES.values() or not question.get("maTinh") or since is None or size > _MOST:
+            return _answer({"status": 0, "statusDescription": "Tham số không hợp lệ", "value": None})
+        wanted = set(question.get("maDinhDanhHoSo") or ())
+        found = []
+        for (of_module, code), row in self.rows.items():
+            changed = read_moment(row.get("thoiGianThucHien"))
+            if of_module == module and (not wanted or code in wanted) and (changed is None or changed >= since):
+                found.append((changed or since, code, row))
+        found.sort(key=lambda item: item[:2])
+        part = found[(page - 1) * size : page * size]
+        return _answer({"status": 1, "statusDescription": "Thành công", "value": [row for _, _, row in part]})
+
+    async def put_rows(self, request: web.Request) -> web.Response:
+        """Add dossiers, or give those that are there another state.
+
+        Args:
+            request: An array of ``[module, row]``.
+        """
+        for module, row in orjson.loads(await request.read()):
+            self.rows[module, str(row.get("maHoSoLT"))] = row
+        return _answer({"dossiers": len(self.rows)})
+
+    async def end_tokens(self, _: web.Request) -> web.Response:
+        """End all tokens before their time."""
+        self.tokens.clear()
+        return _answer({})
+
+
+def create(options: Mapping[str, Any]) -> web.Application:
+    """Return a simulated ministry.
+
+    Args:
+        options: Switches of the behaviour and fields of :class:`SimulatorOptions`; values may be text.
+
+    Raises:
+        ConfigurationError: If an option is unknown or has a bad value.
+    """
+    behaviour, own = split_options(options)
+    try:
+        checked = SimulatorOptions.model_validate(own)
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError(f"the simulated ministry cannot be set up: {places}") from None
+    ledger = Ledger()
+    simulator = CivilStatusSimulator(checked, ledger)
+    return create_application(
+        "civil-status",
+        behaviour,
+        ledger,
+        [
+            web.post(checked.token_path, simulator.token),
+            web.post(checked.scan_endpoint, simulator.scan),
+            web.put("/_control/rows", simulator.put_rows),
+            web.delete("/_control/tokens", simulator.end_tokens),
+        ],
+    )
+
+
+def _answer(document: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+
+SIMULATOR = SimulatorSpec(
+    name="civil-status",
+    title_vi="Hệ thống đăng ký hộ tịch điện tử của Bộ Tư pháp",
+    create_application=create,
+)
