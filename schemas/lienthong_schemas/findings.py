@@ -46,21 +46,21 @@ def of_snapshot(model: DossierSnapshotV1) -> tuple[Finding, ...]:
     _party(found, model.owner, "owner", citizen=citizen)
     if model.submitter is not None:
         _party(found, model.submitter, "submitter", citizen=False)
-    if model.received_at < model.submitted_at:
+    received_at = model.received_at
+    if received_at < model.submitted_at:
         found.append(Finding("received_at", "received_before_submitted"))
-    if model.due_at < model.received_at:
+    if model.due_at < received_at:
         found.append(Finding("due_at", "due_before_received"))
     if model.tech_id is None and model.channel == "online":
         found.append(Finding("tech_id", "missing_for_online"))
     if model.supplements and len(model.supplements) > 1:
         found.append(Finding("supplements", "second_round_counts_as_late"))
-    found.extend(
-        Finding(f"attachments.{index}.reference", "file_missing")
-        for index, paper in enumerate(model.attachments)
-        if paper.file_problem is not None
-    )
-    end_of_day = model.dossier_code.rindex("-")
-    if model.dossier_code[end_of_day - 2 : end_of_day] > "28" and not dossier_code_day_exists(model.dossier_code):
+    for index, paper in enumerate(model.attachments):
+        if paper.file_problem is not None:
+            found.append(Finding(f"attachments.{index}.reference", "file_missing"))
+    code = model.dossier_code
+    end_of_day = code.rindex("-")
+    if code[end_of_day - 2 : end_of_day] > "28" and not dossier_code_day_exists(code):
         found.append(Finding("dossier_code", "day_not_in_calendar"))
     if model.status in _ENDS:
         _end(found, model)
@@ -83,13 +83,14 @@ def _end(found: list[Finding], model: DossierSnapshotV1) -> None:
 
 def _party(found: list[Finding], party: Party, path: str, *, citizen: bool) -> None:
     for index, identifier in enumerate(party.identifiers):
-        if identifier.value in _FILLERS:
-            found.append(Finding(f"{path}.identifiers.{index}.value", "filler"))
+        value = identifier.value
+        rules: tuple[str, ...] = ()
+        if value in _FILLERS:
+            rules = ("filler",)
         elif identifier.type == "personal_id":
-            found.extend(
-                Finding(f"{path}.identifiers.{index}.value", rule)
-                for rule in personal_id_discrepancies(identifier.value, party.birth_date, party.gender)
-            )
+            rules = personal_id_discrepancies(value, party.birth_date, party.gender)
+        if rules:
+            found += [Finding(f"{path}.identifiers.{index}.value", rule) for rule in rules]
     if citizen:
         if not party.identifiers and party.no_identifier_reason is None:
             found.append(Finding(f"{path}.identifiers", "identifier_or_reason_missing"))
