@@ -70,6 +70,18 @@ def test_every_number_of_a_day_agrees(run_demo):
     assert demo.left_behind() == []
 
 
+def test_every_flow_agrees(run_demo):
+    """All flows at once, both ways, each with its own truth and its own row."""
+    demo = run_demo("--full", "--records", "200", "--no-progress")
+    code, output = demo.finish()
+
+    assert code == 0, output
+    flows = {flow["name"]: flow for flow in demo.report["flows"]}
+    assert {"dossiers", "accounts", "alerts", "counter"} <= flows.keys()
+    assert all(flow["agrees"] and flow["checks"] for flow in flows.values())
+    assert demo.left_behind() == []
+
+
 @pytest.mark.parametrize(
     ("sabotage", "noticed"),
     [

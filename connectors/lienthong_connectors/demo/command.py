@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lienthong_connectors.demo.run import Options
+    from lienthong_connectors.demo.result import Options
 
 _LEAST_RECORDS = 100
 _WIDTH_WITHOUT_TERMINAL = 140
@@ -34,6 +34,7 @@ _SABOTAGES = ("lose", "repeat", "reorder", "leak")
     show_default=True,
     help="A week as fast as it goes, or a day of 26 hours with its peaks and its night.",
 )
+@click.option("--full", is_flag=True, help="Besides the dossiers run every other flow, both ways, each with its truth.")
 @click.option("--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON here.")
 @click.option("--sabotage", type=click.Choice(_SABOTAGES), help="Do one thing wrong, to see that it is noticed.")
 @click.option(
@@ -59,6 +60,7 @@ def demo(
     records: int,
     seed: int,
     profile: str,
+    full: bool,
     report_file: Path | None,
     sabotage: str | None,
     window: int,
@@ -79,6 +81,7 @@ def demo(
         records: Events to publish.
         seed: What the generated week follows from.
         profile: What kind of time is generated.
+        full: Whether every flow runs.
         report_file: Where the result is written as JSON.
         sabotage: What goes wrong on purpose.
         window: Length of the portal's maintenance in seconds.
@@ -92,17 +95,21 @@ def demo(
     """  # noqa: D301 - click ends the help text at the form feed
     from rich.console import Console
 
-    from lienthong_connectors.demo.run import Options
+    from lienthong_connectors.demo.result import Options
 
     if profile == "day" and (window or quota):
         raise click.UsageError("the day has its own window and quota; leave --window and --quota out")
+    if full and (profile == "day" or window or quota):
+        raise click.UsageError("--full runs in the week and with its bad weather; leave the other options out")
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH_WITHOUT_TERMINAL)
     try:
         # In this order: once the run has let go of Ctrl-C, nothing interrupts the removal of its files.
         with _interruptible(), _directory(work_directory, keep=keep) as directory:
-            options = Options(records, seed, sabotage or "", directory, not no_progress, window, quota, profile)
+            options = Options(
+                records, seed, sabotage or "", directory, not no_progress, window, quota, "full" if full else profile
+            )
             agrees = _run(options, console, report_file)
             if keep:
                 click.echo(f"{directory}")
@@ -119,12 +126,13 @@ def _run(options: "Options", console: "Console", report_file: Path | None) -> bo
     from lienthong.clock import SystemClock
     from lienthong.errors import FatalError
     from lienthong_connectors.demo.day import DayDemonstration
+    from lienthong_connectors.demo.full import FullDemonstration
     from lienthong_connectors.demo.report import document_of, show
     from lienthong_connectors.demo.run import Demonstration
 
     try:
-        kind = DayDemonstration if options.profile == "day" else Demonstration
-        result = kind(options, console, SystemClock()).run()
+        kinds = {"week": Demonstration, "day": DayDemonstration, "full": FullDemonstration}
+        result = kinds[options.profile](options, console, SystemClock()).run()
     except FatalError as error:
         click.echo(f"lienthong: {error}", err=True)
         return False

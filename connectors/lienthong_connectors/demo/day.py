@@ -15,7 +15,8 @@ from lienthong_connectors.demo.day_checks import Night, day_checks
 from lienthong_connectors.demo.meters import Stage
 from lienthong_connectors.demo.observe import Platforms, Topics
 from lienthong_connectors.demo.publish import Publication
-from lienthong_connectors.demo.run import Demonstration, Options
+from lienthong_connectors.demo.result import Options
+from lienthong_connectors.demo.run import Demonstration
 from lienthong_connectors.demo.strain import Strain, measure, strain_checks
 from lienthong_connectors.demo.weather import Spell
 from lienthong_connectors.demo.week import Expectation, Prepared
@@ -84,12 +85,12 @@ class DayDemonstration(Demonstration):
         population["service_code_by_procedure"] = {NEW_PROCEDURE.code: _SERVICE_CODE}
         return document
 
-    def _simulate(self, name: str, options: Mapping[str, str]) -> None:
+    def _simulate(self, name: str, options: Mapping[str, str], process: str = "") -> None:
         own = {
             "portal": {"session_seconds": _SESSION_SECONDS},
             "population": {"denied_officers": _OFFICER_CODE, "denied_procedures": _SERVICE_CODE},
         }
-        super()._simulate(name, {**options, **own[name], **_LATENCY})
+        super()._simulate(name, {**options, **own[name], **_LATENCY}, process)
 
     def _spells(self) -> Sequence[Spell]:
         return _SPELLS

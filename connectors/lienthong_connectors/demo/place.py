@@ -1,7 +1,7 @@
 """Where a demonstration lives: a work directory, free ports and the configuration of its hub."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,15 +140,16 @@ class Place:
         """
         return self.write_document(self.settings(bootstrap_servers, portal=portal))
 
-    def write_document(self, document: dict[str, Any]) -> HubSettings:
+    def write_document(self, document: dict[str, Any], clients: Mapping[str, Any] | None = None) -> HubSettings:
         """Write a configuration of the hub as it is given, and that of the issuer.
 
         Args:
             document: As :meth:`settings` returns it, or changed.
+            clients: Who gets tokens besides the publishing systems, or other tokens; None for nobody.
         """
         _write_private(self.config_file, document)
-        clients = {system: {"secret": self.secret, "scopes": [f"publish:{DOMAIN}"]} for system in SOURCES}
-        _write_private(self.clients_file, clients)
+        known = {system: {"secret": self.secret, "scopes": [f"publish:{DOMAIN}"]} for system in SOURCES}
+        _write_private(self.clients_file, {**known, **(clients or {})})
         return HubSettings.model_validate(document)
 
 
@@ -159,14 +160,24 @@ def choose_place(directory: Path, province: str = PROVINCE) -> Place:
         directory: The work directory; it exists.
         province: Prefix of its topics and groups.
     """
-    ports: dict[str, int] = {}
-    for process in _LISTENING:
-        port = free_port()
-        while port in ports.values():
-            port = free_port(avoid=port)
-        ports[process] = port
     (directory / "state").mkdir(exist_ok=True)
-    return Place(directory, ports, secrets.token_hex(16), province)
+    place = Place(directory, {}, secrets.token_hex(16), province)
+    add_ports(place, _LISTENING)
+    return place
+
+
+def add_ports(place: Place, processes: Iterable[str]) -> None:
+    """Give free ports to processes.
+
+    Args:
+        place: Where they run.
+        processes: Their names.
+    """
+    for process in processes:
+        port = free_port()
+        while port in place.ports.values():
+            port = free_port(avoid=port)
+        place.ports[process] = port
 
 
 def _write_private(path: Path, document: Any) -> None:

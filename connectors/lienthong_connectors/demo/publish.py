@@ -3,7 +3,7 @@
 import http.client
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -24,6 +24,7 @@ _CHUNKS_WAITING = 64
 _TIMEOUT_SECONDS = 120.0
 _WAIT_SECONDS = 0.2
 _EVENTS_PER_TURN = 100
+_FLUSH_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -220,6 +221,32 @@ class Publication:
         else:
             self.result.accepted = document["accepted"]
             self.result.lines = document["lines"]
+
+
+def publish_all(events: Iterable[GeneratedEvent], domain: str, place: Place, kafka: KafkaSettings) -> None:
+    """Write events to the inbound topics of their systems; returns when Kafka has acknowledged all.
+
+    Args:
+        events: What to write.
+        domain: Of the topics.
+        place: The province's names.
+        kafka: How to reach the broker.
+
+    Raises:
+        BrokerUnavailableError: If Kafka does not acknowledge all of them.
+    """
+    refused: list[str] = []
+
+    def report(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            refused.append(error.name())
+
+    producer = Producer({**producer_configuration(kafka, f"demo-{domain}"), "log_level": 0})
+    for event in events:
+        topic = place.names.inbound(domain, event.system)
+        producer.produce(topic, event.data, event.key, headers=headers_of(event), on_delivery=report)
+    if producer.flush(_FLUSH_SECONDS) or refused:
+        raise BrokerUnavailableError(f"Kafka did not acknowledge all records of the domain {domain}")
 
 
 def headers_of(event: GeneratedEvent) -> list[tuple[str, str | bytes | None]]:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lienthong_connectors.demo.run import Result
+from lienthong_connectors.demo.result import Result
 from lienthong_connectors.demo.strain import Drain
 
 _MAX_SHOWN = 5
@@ -20,6 +20,8 @@ def show(result: Result, console: Console) -> None:
         console: Where to.
     """
     console.print(_checks(result))
+    if result.flows:
+        console.print(_flows(result))
     console.print(_stages(result))
     sides = ", ".join(f"{side} {result.cpu_of(side):.1f} s" for side in ("hub", "simulator", "kafka"))
     each = ", ".join(f"{name} {seconds:.1f}" for name, (_, seconds) in result.cpu_seconds.items())
@@ -64,6 +66,7 @@ def document_of(result: Result) -> dict[str, Any]:
             }
             for name, stage in result.stages.items()
         },
+        "flows": [flow.as_document() for flow in result.flows],
         "checks": [check.as_document() for check in result.checks],
         "cpu_seconds": {
             name: {"side": side, "seconds": round(seconds, 2)} for name, (side, seconds) in result.cpu_seconds.items()
@@ -97,6 +100,18 @@ def _checks(result: Result) -> Table:
         mark = Text("✓", style="green") if check.agrees else Text("✗", style="bold red")
         expected = f"≥ {check.expected:,}" if check.is_minimum else f"{check.expected:,}"
         table.add_row(Text(check.title), Text(check.outcome), expected, f"{check.observed:,}", mark)
+    return table
+
+
+def _flows(result: Result) -> Table:
+    table = Table(title="Từng luồng / each flow", title_justify="left")
+    table.add_column("Luồng / flow", overflow="fold")
+    table.add_column("pipelines", overflow="fold")
+    table.add_column("Số liệu khớp / numbers that agree", justify="right")
+    table.add_column("")
+    for flow in result.flows:
+        mark = Text("✓", style="green") if flow.agrees else Text("✗", style="bold red")
+        table.add_row(Text(flow.title), Text(" ".join(flow.pipelines)), f"{flow.agreeing} / {flow.checks}", mark)
     return table
 
 

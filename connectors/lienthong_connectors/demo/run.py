@@ -5,8 +5,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,17 +21,17 @@ from lienthong.registry.topics import TopicCatalogue
 from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.compare import Check, compare
 from lienthong_connectors.demo.crew import Crew, cpu_seconds
-from lienthong_connectors.demo.day_checks import Night
 from lienthong_connectors.demo.display import Display
 from lienthong_connectors.demo.evidence import evidence
-from lienthong_connectors.demo.leaks import search, wanted_of
+from lienthong_connectors.demo.leaks import Wanted, search, wanted_of
 from lienthong_connectors.demo.meters import Meters, Stage
 from lienthong_connectors.demo.observe import Platforms, Topics, is_settled, read_platforms, read_topics
 from lienthong_connectors.demo.place import ACCOUNT, Place, choose_place
 from lienthong_connectors.demo.publish import Publication
+from lienthong_connectors.demo.result import Options, Result
 from lienthong_connectors.demo.sabotage import choose_target
 from lienthong_connectors.demo.stage_plan import make_counters, make_stages
-from lienthong_connectors.demo.strain import Drain, Strain, measure, strain_checks
+from lienthong_connectors.demo.strain import Strain, measure, strain_checks
 from lienthong_connectors.demo.weather import SPELLS, Spell, Weather
 from lienthong_connectors.demo.week import (
     PIPELINES,
@@ -55,78 +53,6 @@ _LEDGER_SECONDS = 20.0
 #: How long processes may take to end when the demonstration is broken off.
 _HASTY_SECONDS = 3.0
 _HUB = "Trục liên thông / hub"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a demonstration was asked for.
-
-    Attributes:
-        records: Events in all.
-        seed: What the generated week follows from.
-        sabotage: ``lose``, ``repeat``, ``reorder``, ``leak`` or empty.
-        directory: The work directory; it exists and is empty.
-        has_progress: Whether progress is shown.
-        window_seconds: Length of a maintenance window of the portal; 0 for none.
-        requests_per_second: Quota of the portal; 0 for none.
-        profile: ``week``, as fast as it goes, or ``day``, compressed.
-    """
-
-    records: int
-    seed: int
-    sabotage: str
-    directory: Path
-    has_progress: bool
-    window_seconds: int = 0
-    requests_per_second: int = 0
-    profile: str = "week"
-
-    @property
-    def has_strain(self) -> bool:
-        """Whether the portal has limits, which take the place of the bad weather."""
-        return bool(self.window_seconds or self.requests_per_second)
-
-
-@dataclass(slots=True)
-class Result:
-    """What a demonstration found.
-
-    Attributes:
-        options: What it was asked for.
-        checks: Every number.
-        stages: How far and how fast each stage was.
-        cpu_seconds: Process → its side (``hub``, ``simulator``, ``kafka`` or ``demo``) and CPU time.
-        durations: Part of the demonstration → seconds.
-        trace: The printed timeline of one dossier.
-        trace_of: Its code.
-        bytes_searched: Bytes of evidence that were searched for personal data.
-        drain: How the backlog was cleared; None if the portal had no limits.
-        night: How a night's backlog was cleared; None without a night.
-    """
-
-    options: Options
-    checks: list[Check] = field(default_factory=list)
-    stages: dict[str, Stage] = field(default_factory=dict)
-    cpu_seconds: dict[str, tuple[str, float]] = field(default_factory=dict)
-    durations: dict[str, float] = field(default_factory=dict)
-    trace: str = ""
-    trace_of: str = ""
-    bytes_searched: int = 0
-    drain: Drain | None = None
-    night: Night | None = None
-
-    def cpu_of(self, side: str) -> float:
-        """Return the CPU seconds of one side.
-
-        Args:
-            side: Such as ``hub``.
-        """
-        return sum(seconds for mine, seconds in self.cpu_seconds.values() if mine == side)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether every number agrees."""
-        return bool(self.checks) and all(check.agrees for check in self.checks)
 
 
 class Demonstration:
@@ -158,6 +84,11 @@ class Demonstration:
         )
 
     @property
+    def _pipelines(self) -> Sequence[str]:
+        """The pipelines that run."""
+        return PIPELINES
+
+    @property
     def _limited(self) -> str:
         """The platform that has limits."""
         return "portal"
@@ -186,6 +117,7 @@ class Demonstration:
                 due = self._due_seconds(scenario)
                 publication = Publication(scenario, self._place, settings.kafka, self._clock, due)
                 stack.callback(publication.cancel)
+                self._begin(settings)
                 pages = self._follow(publication, expected, view, store)
             with self._timed("compare"):
                 evidence_of = self._check(expected, publication, view, pages)
@@ -198,8 +130,8 @@ class Demonstration:
     def _set_up(self) -> tuple[HubSettings, Prepared, Expectation]:
         place, crew, sabotage = self._place, self._crew, self._options.sabotage
         self._say("Dựng Kafka, hai hệ thống quốc gia giả lập, cổng API và các luồng / starting all processes …")
-        settings = place.write_document(self._document())
-        self._simulate("portal", {"user_name": ACCOUNT, "password": place.secret})
+        settings = place.write_document(self._document(), self._clients())
+        self._start_simulators()
         crew.start(
             "issuer", "hub", ["issuer", "--port", str(place.ports["issuer"]), "--clients", str(place.clients_file)]
         )
@@ -209,7 +141,7 @@ class Demonstration:
         code, said = crew.finish("topics")
         if code != 0:
             raise FatalError(f"lienthong topics apply ended with {code}\n{said}")
-        for name in PIPELINES:
+        for name in self._pipelines:
             if name != self._late:
                 crew.start(name, "hub", ["pipelines", "run", name])
         for name, arguments, tells_ready in (("ledger", ["ledger", "run"], False), ("gateway", ["gateway"], True)):
@@ -225,14 +157,14 @@ class Demonstration:
         ready = crew.await_ready(*(name for name in crew.members if name != "ledger"))
         if self._late:
             ready |= self._start_limited()
-        self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in PIPELINES}
+        self._metrics_ports = {name: int(ready[name]["metrics_port"]) for name in self._pipelines}
         return settings, scenario, expected
 
     def _start_limited(self) -> dict[str, dict[str, Any]]:
         """Tell the portal what it allows, then its pipeline; last of all, so that the window comes soon after."""
         self._strain = self._plan_strain()
         ask_json(f"{self._place.url(self._limited)}/_control/behaviour", "PUT", self._strain.behaviour())
-        self._place.write_document(self._document())
+        self._place.write_document(self._document(), self._clients())
         self._crew.start(self._late, "hub", ["pipelines", "run", self._late])
         return self._crew.await_ready(self._late)
 
@@ -254,9 +186,19 @@ class Demonstration:
         write_people(scenario, self._place.people_file)
         return scenario, read_expectation(self._place.truth_file)
 
-    def _simulate(self, name: str, options: Mapping[str, str]) -> None:
+    def _clients(self) -> Mapping[str, Any]:
+        """Return who gets tokens besides the publishing systems."""
+        return {}
+
+    def _start_simulators(self) -> None:
+        """Start those that need nothing but the settings."""
+        self._simulate("portal", {"user_name": ACCOUNT, "password": self._place.secret})
+
+    def _simulate(self, name: str, options: Mapping[str, str], process: str = "") -> None:
+        process = process or name
         given = [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
-        self._crew.start(name, "simulator", ["simulate", name, "--port", str(self._place.ports[name]), *given])
+        port = str(self._place.ports[process])
+        self._crew.start(process, "simulator", ["simulate", name, "--port", port, *given])
 
     def _start_saboteur(self, target: str) -> None:
         place = self._place
@@ -268,7 +210,7 @@ class Demonstration:
         self, publication: Publication, expected: Expectation, view: ClusterView, store: LedgerStore
     ) -> dict[str, bytes]:
         """Publish and watch until everything has settled; returns the metrics pages of that moment."""
-        meters, stages = Meters(self._metrics_ports, self._clock), make_stages(expected)
+        meters, stages = Meters(self._metrics_ports, self._clock), self._make_stages(expected)
         self._result.stages = stages
         effects = sum(map(len, expected.arrivals.values())) + expected.links
         weather = Weather(self._place.url("portal"), effects, self._clock, self._spells())
@@ -293,6 +235,12 @@ class Demonstration:
                 self._pause.wait(_TICK_SECONDS)
         return meters.pages({name: self._place.ports[f"{name}-metrics"] for name in ("gateway", "ledger")})
 
+    def _make_stages(self, expected: Expectation) -> dict[str, Stage]:
+        return make_stages(expected)
+
+    def _begin(self, settings: HubSettings) -> None:
+        """Begin what happens besides the publication."""
+
     def _spells(self) -> Sequence[Spell]:
         return () if self._options.has_strain else SPELLS
 
@@ -316,7 +264,9 @@ class Demonstration:
         if not (publication.result.is_done and meters.is_idle):
             return False
         self._groups = self._groups or {
-            pipeline.group: pipeline.topics for pipeline in load_pipelines(self._place.names, "development").values()
+            pipeline.group: pipeline.topics
+            for name, pipeline in load_pipelines(self._place.names, "development").items()
+            if name in self._pipelines
         }
         if not is_settled(view, self._groups):
             return False
@@ -365,11 +315,14 @@ class Demonstration:
         return strain_checks(self._strain, counted, drain)
 
     def _search(self, scenario: Prepared, pieces: Iterator[tuple[str, bytes]]) -> None:
-        wanted = wanted_of(scenario.each_dossier())
+        wanted = self._wanted(scenario)
         leaks, self._result.bytes_searched = search(wanted, pieces)
         title = f"{wanted.total:,} số và họ tên / numbers and full names"
         found = [str(leak) for leak in leaks]
         self._result.checks.append(Check("Rò rỉ / leaks", title, "nowhere in the open", 0, len(leaks), found))
+
+    def _wanted(self, scenario: Prepared) -> Wanted:
+        return wanted_of(scenario.each_dossier())
 
     def _end(self) -> None:
         # A second Ctrl-C must not leave processes behind.

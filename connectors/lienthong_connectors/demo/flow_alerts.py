@@ -1,0 +1,96 @@
+"""Warnings: from the operations centre down to the citizens' applications, of which one wants no more."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+
+from lienthong.config.models import KafkaSettings
+from lienthong_connectors.demo.ask import ask_json
+from lienthong_connectors.demo.compare import Check
+from lienthong_connectors.demo.flows import Flow, FlowTruth, Simulated, text_of
+from lienthong_connectors.demo.observe import Topics
+from lienthong_connectors.demo.place import Place
+from lienthong_connectors.demo.publish import publish_all
+from lienthong_schemas.generator import GeneratedEvent
+from lienthong_schemas.generator.alerts import SOURCE, SYSTEM, readings
+
+_READINGS: Final = 240
+_THERE: Final = ("hue-s", "partner")
+#: It answers 410: an application that was removed from the shops.
+_GONE: Final = "gone"
+#: A generated warning is of a past day; what has expired is rightly not delivered.
+_EXPIRES: Final = "2099-01-01T00:00:00+07:00"
+
+
+class AlertFlow(Flow):
+    """Warnings down to webhooks."""
+
+    name = "alerts"
+    title = "Cảnh báo sớm xuống ứng dụng công dân / warnings down to applications"
+    pipelines = ("fan-out-alert", "deliver-notice")
+
+    def truth(self) -> FlowTruth:
+        """Return what must come out."""
+        names = [event.attributes["id"] for event in self._warnings()]
+        taken = {text_of(SOURCE, name): "delivered" for name in names}
+        copies = {text_of(SOURCE, f"{name}:{app}"): "delivered" for app in _THERE for name in names}
+        copies |= {text_of(SOURCE, f"{name}:{_GONE}"): "parked" for name in names}
+        outcomes = {"intake": taken, "fan-out-alert": taken, "deliver-notice": copies}
+        return FlowTruth(outcomes, {"warnings": len(names)})
+
+    def simulators(self, place: Place) -> Sequence[Simulated]:
+        """Return the applications; one of them knows only the next of two secrets."""
+        present, following = _secrets(place)
+        return (
+            Simulated(f"app-{_THERE[0]}", "citizen-alerts", {"secrets": present}),
+            Simulated(f"app-{_THERE[1]}", "citizen-alerts", {"secrets": following}),
+            Simulated(f"app-{_GONE}", "citizen-alerts", {"secrets": present, "gone": "true"}),
+        )
+
+    def configure(self, document: dict[str, Any], place: Place) -> None:
+        """Add the publisher and the applications."""
+        document["gateway"]["publishers"][SYSTEM] = {"sources": [SOURCE], "domains": ["alert"]}
+        endpoints = {
+            app: {"url": f"{place.url(f'app-{app}')}/webhook", "secrets": list(_secrets(place))}
+            for app in (*_THERE, _GONE)
+        }
+        document["connectors"]["citizen-alerts"] = {"endpoints": endpoints, "simulator": True}
+
+    def start(self, place: Place, kafka: KafkaSettings) -> None:
+        """Publish the warnings."""
+        publish_all(self._warnings(), "alert", place, kafka)
+
+    def evidence(self, truth: FlowTruth, place: Place, topics: Topics) -> list[Check]:
+        """Return what the applications' own ledgers show."""
+        del topics
+        warnings = truth.numbers["warnings"]
+        checks = []
+        for app in _THERE:
+            effects = ask_json(f"{place.url(f'app-{app}')}/_control/effects?limit={10 * warnings + 1}")
+            got = sorted(each["detail"]["message_id"] for each in effects)
+            wanted = sorted(event.attributes["id"] for event in self._warnings())
+            wrong = sorted(set(got) ^ set(wanted))
+            title = f"{app}: bản tin có chữ ký đúng / signed messages"
+            checks.append(Check(self.title, title, "each once", warnings, len(got), wrong))
+        calls = ask_json(f"{place.url(f'app-{_GONE}')}/_control/ledger")["raw_call_count"]
+        title = f"{_GONE}: lời gọi sau khi trả lời 410 / calls after it said 410"
+        return [*checks, Check(self.title, title, "none", 0, calls - 1)]
+
+    def _warnings(self) -> list[GeneratedEvent]:
+        found = [each.warning for each in readings(_READINGS, self.seed) if each.warning is not None]
+        return [replace(event, data=_lasting(event.data or b"")) for event in found]
+
+
+def _lasting(data: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(data) | {"expires_at": _EXPIRES})
+
+
+def _secrets(place: Place) -> tuple[str, str]:
+    """Return the present and the next secret of the applications, made for this demonstration alone."""
+    keys = (hashlib.sha256(f"{place.secret}:{number}".encode()).digest() for number in range(2))
+    present, following = (f"whsec_{base64.b64encode(key).decode()}" for key in keys)
+    return present, following

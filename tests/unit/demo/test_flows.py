@@ -1,0 +1,185 @@
+"""Each flow of a full demonstration: what it publishes is valid, its truth names nobody, and its checks see faults."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from lienthong.registry.schemas import SchemaRegistry
+from lienthong.validation import validate
+from lienthong_connectors.demo import flow_alerts
+from lienthong_connectors.demo.flow_accounts import AccountFlow
+from lienthong_connectors.demo.flow_alerts import AlertFlow
+from lienthong_connectors.demo.flow_counter import CounterFlow
+from lienthong_connectors.demo.flows import FlowTruth, Starter, all_flows, receipt_checks
+from lienthong_connectors.demo.observe import Topics
+from lienthong_connectors.demo.place import choose_place
+from lienthong_connectors.demo.result import FlowResult
+
+FLOWS = [type(flow) for flow in all_flows(1)]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Give a work directory with ports."""
+    found = choose_place(tmp_path)
+    found.ports.update({"app-hue-s": 1, "app-partner": 2, "app-gone": 3})
+    return found
+
+
+def _topics(flow, truth):
+    topics = Topics()
+    for pipeline in flow.pipelines:
+        for name, kinds in truth.named(pipeline).items():
+            topics.receipts[pipeline][name]["topic", 0, 0] = kinds[0]
+    topics.counts["verified.account"] = truth.numbers.get("linked", 0)
+    return topics
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+def test_the_truth_is_read_back_as_it_was_written_and_names_nobody(kind, tmp_path):
+    """What is compared is what stood in the file before the first record."""
+    flow = kind(3)
+    flow.truth().write(tmp_path / "truth.json")
+    assert FlowTruth.read(tmp_path / "truth.json") == flow.truth() == kind(3).truth()
+    text = (tmp_path / "truth.json").read_text("utf-8")
+    for row in flow.people():
+        assert row["personal_id"] not in text
+        assert row["full_name"] not in text
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+def test_receipts_that_are_as_they_must_be_agree_and_others_are_named(kind):
+    """One lost receipt of hundreds is enough."""
+    flow = kind(3)
+    truth = flow.truth()
+    assert all(check.agrees for check in receipt_checks(flow, truth, _topics(flow, truth)))
+    for number, pipeline in enumerate(flow.pipelines):
+        topics = _topics(flow, truth)
+        lost = next(iter(topics.receipts[pipeline]))
+        del topics.receipts[pipeline][lost]
+        check = receipt_checks(flow, truth, topics)[number]
+        assert (check.agrees, check.differing) == (False, [f"{lost[0]} {lost[1]}"])
+
+
+def test_account_requests_are_records_and_every_case_is_there(monkeypatch):
+    """Nobody is asked about a conflict or without a number, and only matches are linked."""
+    sent = []
+    monkeypatch.setattr("lienthong_connectors.demo.flow_accounts.publish_all", lambda events, *_: sent.extend(events))
+    flow = AccountFlow(5)
+    flow.start(None, None)
+    registry = SchemaRegistry.installed()
+    for event in sent:
+        validate(registry.find(event.attributes["type"], event.attributes["dataschema"]), event.data)
+    truth = flow.truth()
+    assert len(sent) == len(truth.outcomes["intake"]) == 36
+    assert Counter(truth.outcomes["link-account"].values()) == {"delivered": 20, "review": 16}
+    assert truth.questions == 32
+    assert len({row["personal_id"] for row in flow.people()}) == len(flow.people()) == 33
+
+
+def test_a_result_too_many_for_the_requesting_system_is_seen():
+    """An account that waits for an official is not linked."""
+    flow = AccountFlow(5)
+    truth = flow.truth()
+    topics = _topics(flow, truth)
+    assert [check.agrees for check in flow.evidence(truth, None, topics)] == [True]
+    topics.counts["verified.account"] += 1
+    assert [check.agrees for check in flow.evidence(truth, None, topics)] == [False]
+
+
+@pytest.fixture
+def alerts(monkeypatch, place):
+    """Give the flow of warnings with what the applications say they got; the test may change it."""
+    flow = AlertFlow(2)
+    got = {app: [event.attributes["id"] for event in flow._warnings()] for app in ("app-hue-s", "app-partner")}
+    calls = [1]
+
+    def ask_json(url):
+        if url.endswith("/_control/ledger"):
+            return {"raw_call_count": calls[0]}
+        app = next(name for name in got if url.startswith(f"{place.url(name)}/"))
+        return [{"detail": {"message_id": name}} for name in got[app]]
+
+    monkeypatch.setattr(flow_alerts, "ask_json", ask_json)
+    return SimpleNamespace(
+        got=got, calls=calls, agree=lambda: [each.agrees for each in flow.evidence(flow.truth(), place, Topics())]
+    )
+
+
+def test_warnings_that_arrive_once_each_agree(alerts):
+    """Two applications have everything, and the third was asked once."""
+    assert alerts.agree() == [True, True, True]
+
+
+def test_a_lost_a_repeated_and_an_unwanted_warning_are_seen(alerts):
+    """Also when the numbers happen to be right."""
+    first, second = alerts.got.values()
+    first[0] = first[1]
+    second.append(second[0])
+    alerts.calls[0] = 2
+    assert alerts.agree() == [False, False, False]
+
+
+def test_secrets_of_applications_are_made_for_one_run_alone(place):
+    """A webhook secret in a repository would be everybody's."""
+    document = {"gateway": {"publishers": {}}, "connectors": {}}
+    AlertFlow(2).configure(document, place)
+    endpoints = document["connectors"]["citizen-alerts"]["endpoints"]
+    (present, following) = endpoints["hue-s"]["secrets"]
+    assert present != following
+    assert {each.options["secrets"] for each in AlertFlow(2).simulators(place)} == {present, following}
+
+
+def _counter(outcomes):
+    flow = CounterFlow(4)
+    flow._refused = 403
+    flow._answers = [
+        (
+            200,
+            {"outcome": outcome, "verification_id": str(number), "disclosed": {"x": 1} if outcome == "found" else None},
+        )
+        for number, outcome in enumerate(outcomes)
+    ]
+    topics = Topics()
+    topics.intents = {str(number) for number in range(len(outcomes))}
+    topics.answered = set(topics.intents)
+    return flow, topics
+
+
+RIGHT = ["found"] * 8 + ["mismatch"] * 3 + ["not_found"] * 3
+
+
+def test_right_answers_at_the_counter_agree():
+    """Every question is answered as the database knows it, and logged."""
+    flow, topics = _counter(RIGHT)
+    assert all(check.agrees for check in flow.evidence(flow.truth(), None, topics))
+
+
+def test_a_wrong_an_unlogged_and_an_unlawful_answer_are_seen():
+    """A citizen who is not found although the database has them goes home for nothing."""
+    flow, topics = _counter(["not_found", *RIGHT[1:]])
+    topics.answered.pop()
+    flow._refused = 200
+    assert sum(not check.agrees for check in flow.evidence(flow.truth(), None, topics)) == 5
+
+
+def test_a_flow_that_cannot_start_ends_the_run():
+    """A flow that published nothing must not look like one that is still busy."""
+
+    class Broken:
+        def start(self, *_):
+            raise KeyError("x")
+
+    starter = Starter([Broken()], None, None)
+    starter.start()
+    starter._thread.join(5)
+    with pytest.raises(KeyError):
+        starter.is_done()
+
+
+def test_a_row_of_the_table_agrees_only_with_all_of_its_numbers():
+    """One line for each flow must not hide a difference."""
+    checks = [SimpleNamespace(agrees=True), SimpleNamespace(agrees=False)]
+    row = FlowResult.of("x", "y", ("p",), checks)
+    assert (row.agrees, row.as_document()["agreeing"]) == (False, 1)
