@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from lienthong_connectors.citizen_alerts.signature import key_of
+from lienthong.webhook_signature import key_of
 
 #: Stands in keys, ids and scopes.
 EndpointName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]

@@ -22,9 +22,9 @@ from lienthong.errors import (
 )
 from lienthong.outcome import Outcome
 from lienthong.rest import Resolution, call, check_page
+from lienthong.webhook_signature import key_of, sign
 from lienthong_connectors.citizen_alerts.config import CitizenAlertsConfig, Endpoint
 from lienthong_connectors.citizen_alerts.message import TYPE, body_of, refusal
-from lienthong_connectors.citizen_alerts.signature import key_of, sign
 from lienthong_schemas.alert import AlertWarningV1
 
 OPERATION = "notify"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lienthong.connector import SimulatorSpec
 from lienthong.errors import ConfigurationError
 from lienthong.testing.simulator import STATE, Ledger, create_application, split_options
-from lienthong_connectors.citizen_alerts.signature import is_signed
+from lienthong.webhook_signature import is_signed
 
 
 class SimulatorOptions(BaseModel):

@@ -66,6 +66,31 @@ class CounterSettings(Settings):
     max_at_once: int = Field(default=50, ge=1)
 
 
+class WebhookSettings(Settings):
+    """One platform that pushes messages to ``/v1/webhooks/NAME``.
+
+    Attributes:
+        scheme: How it proves who it is: ``standard-webhooks`` (HMAC over id, time and body) or ``shared-secret`` (a
+            secret in a header, for platforms that cannot sign).
+        secrets: The present one, and the next one while it is replaced; both are valid.
+        header: Where the shared secret stands.
+        mapping: Name of the mapping that makes events of its messages.
+        sources: CloudEvents ``source`` values that these events may have.
+        topic: Where they go, in catalogue form.
+        window_seconds: How old a signed message may be, and how far ahead its clock.
+        max_bytes: Largest message.
+    """
+
+    scheme: Literal["standard-webhooks", "shared-secret"] = "standard-webhooks"
+    secrets: tuple[SecretStr, ...] = Field(min_length=1, max_length=2)
+    header: str = Field(default="x-webhook-secret", min_length=1)
+    mapping: str
+    sources: tuple[str, ...] = Field(min_length=1)
+    topic: str
+    window_seconds: int = Field(default=300, ge=1, le=3_600)
+    max_bytes: int = Field(default=1_048_576, ge=1_024)
+
+
 class GatewaySettings(Settings):
     """The HTTP front door.
 
@@ -84,6 +109,7 @@ class GatewaySettings(Settings):
         acknowledge_timeout_seconds: After it, a publisher is told that Kafka is away.
         remembered_events: Newest accepted events whose body is compared when their id comes again.
         publishers: System id (the token's ``client_id``) → what it may publish.
+        webhooks: Name in the path → a platform that pushes.
         officer_claim: Claim of a token that names the official by an opaque id; it must not be a personal ID.
         lookups: Connector that officials may ask at the counter → for what.
         max_lookup_seconds: Longest time that an official waits, whatever deadline the request names.
@@ -102,6 +128,7 @@ class GatewaySettings(Settings):
     acknowledge_timeout_seconds: int = Field(default=15, ge=1)
     remembered_events: int = Field(default=100_000, ge=0)
     publishers: dict[str, PublisherSettings] = Field(default_factory=dict)
+    webhooks: dict[str, WebhookSettings] = Field(default_factory=dict)
     officer_claim: str = "sub"
     lookups: dict[str, CounterSettings] = Field(default_factory=dict)
     max_lookup_seconds: float = Field(default=10.0, ge=1.0, le=60.0)

@@ -23,6 +23,7 @@ from lienthong.gateway.receipts import ReceiptReader
 from lienthong.gateway.routes import GatewayRoutes
 from lienthong.gateway.sender import Producer, Sender
 from lienthong.gateway.tokens import Authenticator, FileKeys, IssuerKeys, KeySource
+from lienthong.gateway.webhooks import WebhookRoutes, build_webhooks
 from lienthong.observability.health import Health
 from lienthong.observability.metrics import Metrics
 from lienthong.registry.schemas import SchemaRegistry
@@ -109,10 +110,11 @@ def create_gateway(
         generate_unique_id_function=lambda route: route.name,
     )
     authenticator = Authenticator(gateway, keys, clock)
+    admission = Admission(TopicNames(settings.province), registry, gateway, clock)
     routes = GatewayRoutes(
         gateway,
         authenticator,
-        Admission(TopicNames(settings.province), registry, gateway, clock),
+        admission,
         sender,
         receipts,
         metrics,
@@ -120,6 +122,7 @@ def create_gateway(
     )
     app.include_router(routes.router())
     app.include_router(LookupRoutes(lookups.desks, gateway, authenticator, clock, metrics).router())
+    app.include_router(WebhookRoutes(build_webhooks(settings), admission, sender, clock, metrics).router())
     app.add_middleware(RequestGuard, metrics=metrics)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)

@@ -43,6 +43,12 @@ class PublishAnswer(BaseModel):
     results: list[EventResult]
 
 
+class WebhookAnswer(BaseModel):
+    """Every event of the message was written and acknowledged by all in-sync replicas."""
+
+    accepted: int
+
+
 class BulkRejection(BaseModel):
     """One line of a bulk answer: a line that was not written."""
 
@@ -90,6 +96,10 @@ PUBLISH_BODY: dict[str, Any] = {
             "schema": {"type": "object", "description": "Binary mode: the data, with the attributes in ce-* headers."}
         },
     },
+}
+WEBHOOK_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {"*/*": {"schema": {"type": "string", "format": "binary", "description": "As the platform sends it."}}},
 }
 BULK_BODY: dict[str, Any] = {
     "required": True,

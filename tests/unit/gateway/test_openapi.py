@@ -11,7 +11,8 @@ from lienthong.gateway.openapi import rendered
 from lienthong.gateway.problems import PROBLEMS
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
-GUIDES = [Path(__file__).parents[3] / "docs" / "how-to" / name for name in ("publish.md", "ask-at-the-counter.md")]
+_GUIDES = ("publish.md", "ask-at-the-counter.md", "receive-a-webhook.md")
+GUIDES = [Path(__file__).parents[3] / "docs" / "how-to" / name for name in _GUIDES]
 
 
 def test_committed_document_is_up_to_date() -> None:
@@ -36,12 +37,13 @@ async def test_served_document_is_openapi_3_1_and_names_every_problem(gateway: A
         "/v1/events:bulk",
         "/v1/events/{event_id}",
         "/v1/lookups/{type}",
+        "/v1/webhooks/{source}",
         "/healthz",
     }
 
 
 def test_guide_explains_every_problem() -> None:
-    """The how-to pages have a row for every code that a publisher or an official can meet."""
+    """The how-to pages have a row for every code that a publisher, an official or a platform can meet."""
     text = "".join(guide.read_text(encoding="utf-8") for guide in GUIDES)
 
     assert [code for code in PROBLEMS if f"`{code}`" not in text] == []

@@ -2,8 +2,8 @@
 
 import pytest
 
+from lienthong.webhook_signature import is_signed, key_of, sign
 from lienthong_connectors.citizen_alerts.config import CitizenAlertsConfig
-from lienthong_connectors.citizen_alerts.signature import is_signed, key_of, sign
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 NEXT_SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
