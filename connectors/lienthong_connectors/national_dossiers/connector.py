@@ -144,8 +144,10 @@ class NationalDossiers(Source[NationalDossiersConfig]):
             raise _gravest(failures)
 
     async def _read(self, feed: Feed, position: Position, context: PollContext) -> AsyncIterator[SourceBatch]:
-        since = position.since(feed.name, feed.begins_at(context.now), context.overlap_seconds)
-        listing = await feed.listing(since, context.now)
+        # A poll that is begun again and again must still see what has come since it began.
+        now = max(context.now, self.context.clock.now())
+        since = position.since(feed.name, feed.begins_at(now), context.overlap_seconds)
+        listing = await feed.listing(since, now)
         lines = [line for line in listing.lines if not line.is_own and not self._is_known(feed, line)]
         failures: list[LienthongError] = []
         size = self.config.batch_size
@@ -159,7 +161,7 @@ class NationalDossiers(Source[NationalDossiersConfig]):
         if failures:
             raise _gravest(failures)
         # A change that lies in the future must not carry the cursor past what is still to come.
-        newest = None if listing.newest is None else min(listing.newest, context.now)
+        newest = None if listing.newest is None else min(listing.newest, now)
         if position.advance(feed.name, newest):
             yield SourceBatch((), str(position), ())
 

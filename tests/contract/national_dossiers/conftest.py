@@ -78,11 +78,17 @@ async def nation() -> AsyncIterator[Nation]:
         yield Nation(url, application[STATE].ledger, control)
 
 
+@pytest.fixture
+def clock() -> FakeClock:
+    """Give the connector a clock of its own, before all dossiers."""
+    return FakeClock()
+
+
 MakeSource = Callable[..., Awaitable[NationalDossiers]]
 
 
 @pytest.fixture
-async def make_source(nation: Nation, tmp_path: Path) -> AsyncIterator[MakeSource]:
+async def make_source(nation: Nation, tmp_path: Path, clock: FakeClock) -> AsyncIterator[MakeSource]:
     """Build open connectors, closed after the test."""
     async with AsyncExitStack() as stack:
 
@@ -109,7 +115,7 @@ async def make_source(nation: Nation, tmp_path: Path) -> AsyncIterator[MakeSourc
             chosen = {name: both[name] for name in platforms or both}
             store = {"kind": "folder", "folder": tmp_path / "files"}
             config = NationalDossiersConfig.model_validate({**chosen, "store": store, **changes})
-            context = ConnectorContext(ClientFactory(), FakeClock(), structlog.get_logger())
+            context = ConnectorContext(ClientFactory(), clock, structlog.get_logger())
             source: NationalDossiers = CONNECTOR.factory(config, context)
             stack.push_async_callback(source.close)
             await source.open()

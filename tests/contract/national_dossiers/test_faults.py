@@ -260,3 +260,20 @@ async def test_a_cursor_of_another_connector_stops_the_poll(make_source: Any, po
     poller.cursor = "2026-10-08T10:00:00+07:00"
     with pytest.raises(ConfigurationError):
         await poller.poll(await make_source("portal"))
+
+
+async def test_a_poll_that_is_begun_again_sees_what_has_come_since(
+    nation: Any, make_source: Any, poller: Any, clock: Any
+) -> None:
+    """While one dossier cannot be read, the engine begins the same poll again: newer ones come down."""
+    [bad] = await nation.add("portal")
+    await nation.set_options(spoils="truncated", spoilt_operation="LayChiTietHoSo", spoilt_code=bad)
+    source = await make_source("portal")
+    with pytest.raises(RetriableError):
+        await poller.poll(source)
+    [newer] = await nation.add("portal", minutes=-30)
+    clock.advance((poller.now - clock.now()).total_seconds() + 3_600)
+    with pytest.raises(RetriableError):
+        await poller.poll(source)
+
+    assert poller.keys == [newer]
