@@ -155,6 +155,9 @@ def test_every_installed_pipeline_is_sound() -> None:
         "deliver-alert",
         "fan-out-alert",
         "deliver-notice",
+        "poll-civil-status",
+        "fan-out-life-event",
+        "deliver-life-event",
         "poll-national-dossiers",
         "deliver-dossier-local",
     }
