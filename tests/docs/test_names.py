@@ -10,7 +10,7 @@ import pytest
 from lienthong.config.models import GatewaySettings
 
 _MODULE = re.compile(r"lienthong(_[a-z]+)?(\.\w+)+")
-_GROUP = re.compile(r"lienthong\.(connectors|schemas|topics|simulators|commands)")
+_GROUP = re.compile(r"lienthong\.(connectors|schemas|topics|simulators|commands|identity_providers)")
 _FOLDERS = re.compile(r"(hub|connectors|schemas|topics|helm|docs|tests|scripts|requirements)/[\w./-]*")
 _SNAKE = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 

@@ -48,7 +48,13 @@ def gateway(
         overrides={"delivery.timeout.ms": limits.acknowledge_timeout_seconds * 1_000},
     )
     store = _ledger(settings)
-    app = create_gateway(settings, producer, SchemaRegistry.installed(), store, clock, metrics, health=health)
+    steps = None
+    if limits.sign_in.provider:
+        from lienthong.gateway.sign_in_store import SignInStore
+
+        steps = SignInStore.of(settings, clock)
+    registry = SchemaRegistry.installed()
+    app = create_gateway(settings, producer, registry, store, clock, metrics, health=health, steps=steps)
     address = host or limits.host
     bound = listen(address, limits.port if port is None else port)
     document: dict[str, object] = {"url": url_of(bound, address)}
@@ -64,6 +70,8 @@ def gateway(
         serve(app, bound, on_ready)
     finally:
         observability.stop()
+        if steps is not None:
+            steps.close()
         store.close()
 
 

@@ -1,9 +1,10 @@
 """Typed configuration of a hub: ``lienthong.yaml`` plus ``LIENTHONG_*`` variables."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -47,11 +48,70 @@ class PublisherSettings(Settings):
         sources: CloudEvents ``source`` values that belong to it.
         domains: Domains that it may publish.
         bulk: Whether it may publish back-fill, which gives way to live records.
+        return_urls: Where citizens may be sent back to after a sign-in, each whole and exact; empty for no sign-ins.
     """
 
     sources: tuple[str, ...]
     domains: tuple[str, ...]
     bulk: bool = False
+    return_urls: tuple[str, ...] = ()
+
+    @field_validator("return_urls")
+    @classmethod
+    def _check_return_urls(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            check_browser_url(url)
+        return urls
+
+
+def check_browser_url(url: str) -> None:
+    """Check that browsers may be sent to a URL.
+
+    Args:
+        url: Absolute.
+
+    Raises:
+        ValueError: If it is not https (on this machine: http), or has a user name or a fragment.
+    """
+    parts = urlsplit(url)
+    is_own = parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    if not parts.hostname or not (parts.scheme == "https" or is_own) or parts.fragment or "@" in parts.netloc:
+        raise ValueError("write an absolute https:// URL without user name and fragment")
+
+
+class SignInSettings(Settings):
+    """Sign-in of citizens, so that accounts of provincial systems are linked to a national one.
+
+    Attributes:
+        provider: Identity platform, configured under ``connectors.<provider>``; empty for no sign-ins.
+        public_url: Where browsers reach the gateway; the platform sends them back to
+            ``<public_url>/v1/sign-ins/callback``.
+        system: System under ``gateway.publishers`` that the hub itself writes links as; nobody else may have its
+            tokens.
+        legal_basis: The law that allows it, for the access log.
+        minimum_level: Lowest level of an account at the platform that counts.
+        start_seconds: How long a citizen may take from a system's page to the platform's.
+        answer_seconds: How long a citizen may take at the platform.
+        result_seconds: How long a system may take to fetch the result.
+    """
+
+    provider: str = ""
+    public_url: str = ""
+    system: str = ""
+    legal_basis: str = ""
+    minimum_level: int = Field(default=2, ge=1, le=4)
+    start_seconds: int = Field(default=120, ge=1, le=600)
+    answer_seconds: int = Field(default=600, ge=1, le=3_600)
+    result_seconds: int = Field(default=120, ge=1, le=600)
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        if self.provider:
+            missing = [name for name in ("public_url", "system", "legal_basis") if not getattr(self, name)]
+            if missing:
+                raise ValueError(f"a sign-in needs {', '.join(missing)} too")
+            check_browser_url(self.public_url)
+        return self
 
 
 class CounterSettings(Settings):
@@ -113,6 +173,7 @@ class GatewaySettings(Settings):
         officer_claim: Claim of a token that names the official by an opaque id; it must not be a personal ID.
         lookups: Connector that officials may ask at the counter → for what.
         max_lookup_seconds: Longest time that an official waits, whatever deadline the request names.
+        sign_in: Sign-in of citizens.
     """
 
     host: str = "127.0.0.1"
@@ -132,6 +193,7 @@ class GatewaySettings(Settings):
     officer_claim: str = "sub"
     lookups: dict[str, CounterSettings] = Field(default_factory=dict)
     max_lookup_seconds: float = Field(default=10.0, ge=1.0, le=60.0)
+    sign_in: SignInSettings = SignInSettings()
 
 
 class SecretFiles(Settings):

@@ -22,6 +22,9 @@ from lienthong.gateway.problems import Problem, ProblemError, respond
 from lienthong.gateway.receipts import ReceiptReader
 from lienthong.gateway.routes import GatewayRoutes
 from lienthong.gateway.sender import Producer, Sender
+from lienthong.gateway.sign_in_flow import Steps
+from lienthong.gateway.sign_in_parts import SignIns
+from lienthong.gateway.sign_in_routes import SignInRoutes
 from lienthong.gateway.tokens import Authenticator, FileKeys, IssuerKeys, KeySource
 from lienthong.gateway.webhooks import WebhookRoutes, build_webhooks
 from lienthong.observability.health import Health
@@ -52,6 +55,7 @@ def create_gateway(
     keys: KeySource | None = None,
     health: Health | None = None,
     make_lookups: Callable[[Write], Lookups] | None = None,
+    steps: Steps | None = None,
 ) -> FastAPI:
     """Return the gateway; its lifespan starts and stops the producer.
 
@@ -65,9 +69,10 @@ def create_gateway(
         keys: The issuer's keys; None for ``gateway.jwks_file``, else the issuer's own ``jwks_uri``.
         health: Shown by ``/healthz``; None for one without conditions.
         make_lookups: Builds who asks for officials; None to build them as configured.
+        steps: Where sign-ins wait between their steps; needed with ``gateway.sign_in.provider``.
 
     Raises:
-        ConfigurationError: If the key file cannot be used.
+        ConfigurationError: If the key file or the identity platform's configuration cannot be used.
     """
     gateway = settings.gateway
     http: httpx.AsyncClient | None = None
@@ -80,7 +85,9 @@ def create_gateway(
     shown_health = health or Health(clock)
     sender = Sender(producer, gateway.max_waiting_requests)
     make_lookups = make_lookups or partial(build_lookups, settings, clock, metrics)
-    lookups = make_lookups(writer(sender))
+    write = writer(sender)
+    lookups = make_lookups(write)
+    sign_ins = SignIns.of(settings, registry, write, steps, clock, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -94,6 +101,7 @@ def create_gateway(
             pulse.cancel()
             shown_health.unwatch(_LOOP)
             await lookups.close()
+            await sign_ins.aclose()
             await producer.stop()
             if http is not None:
                 await http.aclose()
@@ -123,6 +131,7 @@ def create_gateway(
     app.include_router(routes.router())
     app.include_router(LookupRoutes(lookups.desks, gateway, authenticator, clock, metrics).router())
     app.include_router(WebhookRoutes(build_webhooks(settings), admission, sender, clock, metrics).router())
+    app.include_router(SignInRoutes(authenticator, sign_ins.flow, sign_ins.links, sender).router())
     app.add_middleware(RequestGuard, metrics=metrics)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
@@ -163,13 +172,14 @@ def _document_security(app: FastAPI, issuer: str) -> None:
         document.setdefault("components", {})["securitySchemes"] = {
             "token": {
                 "type": "oauth2",
-                "description": "Scopes publish:<domain>, read:receipts and, of an official, lookup:<type>.",
+                "description": "Scopes publish:<domain>, read:receipts, link:accounts; of an official, lookup:<type>.",
                 "flows": {
                     "clientCredentials": {
                         "tokenUrl": f"{issuer.rstrip('/')}/token",
                         "scopes": {
                             "publish:dossier": "Publish dossiers.",
                             "read:receipts": "Read own receipts.",
+                            "link:accounts": "Sign citizens in, so that accounts are linked.",
                             "lookup:population": "Ask the population database at the counter.",
                         },
                     }

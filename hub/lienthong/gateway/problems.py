@@ -49,6 +49,7 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "publisher_unknown": ProblemSpec(403, "Hệ thống chưa được đăng ký / System not registered"),
     "domain_not_allowed": ProblemSpec(403, "Hệ thống không được gửi loại dữ liệu này / Domain not allowed"),
     "lane_not_allowed": ProblemSpec(403, "Hệ thống không được gửi dữ liệu nạp bù / Back-fill not allowed"),
+    "return_url_not_allowed": ProblemSpec(403, "Địa chỉ quay lại chưa được đăng ký / Return URL not registered"),
     "source_not_owned": ProblemSpec(403, "Nguồn dữ liệu không thuộc hệ thống này / Source not owned"),
     "officer_missing": ProblemSpec(403, "Mã truy cập không nêu cán bộ tra cứu / The token names no official"),
     "purpose_not_allowed": ProblemSpec(403, "Mục đích tra cứu không được phép / Purpose not allowed"),
@@ -56,6 +57,10 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "lookup_unknown": ProblemSpec(404, "Không có loại tra cứu này / No such lookup"),
     "webhook_unknown": ProblemSpec(404, "Không có webhook này / No such webhook"),
     "not_found": ProblemSpec(404, "Không tìm thấy / Not found"),
+    "sign_in_off": ProblemSpec(404, "Chưa mở đăng nhập / Sign-in is not set up"),
+    "sign_in_unknown": ProblemSpec(
+        404, "Phiên đăng nhập không có, đã dùng hoặc đã hết hạn / Sign-in unknown, used or over"
+    ),
     "event_not_found": ProblemSpec(404, "Chưa có kết quả cho sự kiện này / No receipt of this event"),
     "method_not_allowed": ProblemSpec(405, "Phương thức không được phép / Method not allowed"),
     "request_timeout": ProblemSpec(408, "Hết thời gian chờ dữ liệu / Request timed out"),
@@ -77,6 +82,7 @@ PROBLEMS: Mapping[str, ProblemSpec] = {
     "target_unavailable": ProblemSpec(
         503, "Chưa tra cứu được, không có nghĩa là không tìm thấy / Unavailable, which does not mean not found"
     ),
+    "sign_in_unavailable": ProblemSpec(503, "Tạm thời chưa đăng nhập được / Sign-in is away"),
     "issuer_unavailable": ProblemSpec(503, "Chưa kiểm tra được mã truy cập / The token issuer is away"),
     "deadline_exceeded": ProblemSpec(
         504, "Chưa có trả lời trong thời hạn, không có nghĩa là không tìm thấy / No answer in time, not: not found"

@@ -113,6 +113,14 @@ TABLE: tuple[MetricSpec, ...] = (
         _CALL_BOUNDS,
     ),
     MetricSpec(
+        "lienthong_sign_ins_total",
+        "counter",
+        "sign-ins",
+        ("provider", "outcome"),
+        "Sign-ins of citizens by how they ended. `completed`, `cancelled` and `refused` were decided; `unavailable`, "
+        "`unreadable` and `misconfigured` were not; `state_unknown` and `other_browser` were nobody's sign-in.",
+    ),
+    MetricSpec(
         "lienthong_commits_total", "counter", "commits", ("pipeline", "result"), "Offset commits, by partition result."
     ),
     MetricSpec(

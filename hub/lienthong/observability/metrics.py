@@ -190,6 +190,15 @@ class Metrics:
         """
         self._count("lienthong_gateway_lookups_total", (target, result), 1)
 
+    def count_sign_in(self, provider: str, outcome: str) -> None:
+        """Count a sign-in of a citizen.
+
+        Args:
+            provider: Name of the identity platform.
+            outcome: How it ended.
+        """
+        self._count("lienthong_sign_ins_total", (provider, outcome), 1)
+
     def observe_gateway_request(self, route: str, seconds: float) -> None:
         """Count a request at the gateway.
 

@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._is_headed = False
         self._is_whole = False
         self._is_bodiless = False
+        self._max_bytes = MAX_RESPONSE_BYTES
         self._is_usable = False
         #: When the connection was last given back, on the clock of the event loop.
         self.idle_since = 0.0
@@ -63,13 +64,16 @@ class Connection(asyncio.Protocol):
         """Whether a call may be sent."""
         return self._is_usable and self._waiting is None
 
-    def send(self, head: bytes, content: bytes, *, is_bodiless: bool = False) -> "asyncio.Future[Reply]":
+    def send(
+        self, head: bytes, content: bytes, *, is_bodiless: bool = False, max_bytes: int | None = None
+    ) -> "asyncio.Future[Reply]":
         """Send a request.
 
         Args:
             head: Request line and headers with the empty line.
             content: The body, as long as the head says.
             is_bodiless: Whether the answer has no body whatever its headers say, as that of ``HEAD``.
+            max_bytes: Longest body of an answer that is read; None for the usual limit.
 
         Returns:
             The answer, or ``httpx.TransportError`` after which nobody knows whether the target acted.
@@ -81,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._size = self._received = 0
         self._is_headed = self._is_whole = False
         self._is_bodiless = is_bodiless
+        self._max_bytes = MAX_RESPONSE_BYTES if max_bytes is None else max_bytes
         self._waiting = waiting = asyncio.get_running_loop().create_future()
         transport.write(head + content if content else head)
         return waiting
@@ -168,8 +173,8 @@ class Connection(asyncio.Protocol):
             body: The part.
         """
         self._size += len(body)
-        if self._size > MAX_RESPONSE_BYTES:
-            self._fail(httpx.RemoteProtocolError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes"))
+        if self._size > self._max_bytes:
+            self._fail(httpx.RemoteProtocolError(f"the answer is larger than {self._max_bytes} bytes"))
         elif not self._is_whole:
             self._parts.append(body)
 

@@ -18,6 +18,8 @@ SIGN = "lienthong.sign"
 #: Extension of a request that only prepares another one, such as one for a token: when it fails, nothing was sent of
 #: what the connector wanted to send.
 PREPARES = "lienthong.prepares"
+#: Extension of a request: largest answer in bytes, where the usual limit is too much.
+MAX_BYTES = "lienthong.max_bytes"
 _PORTS = {"http": 80, "https": 443}
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 #: Set by the transport itself: what they say must be true, or the next request would begin in the middle of this one.
@@ -196,7 +198,12 @@ class Transport(httpx.AsyncBaseTransport):
                 head = _head(request, len(content))
                 connection = await self._pool.take(origin, limits.get("connect"), limits.get("pool"))
                 try:
-                    reply = await connection.send(head, content, is_bodiless=request.method == "HEAD")
+                    reply = await connection.send(
+                        head,
+                        content,
+                        is_bodiless=request.method == "HEAD",
+                        max_bytes=request.extensions.get(MAX_BYTES),
+                    )
                 finally:
                     self._pool.give_back(origin, connection)
         except httpx.TransportError as error:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lienthong.clock import Clock
 from lienthong.config.loader import describe
@@ -39,23 +39,48 @@ def build_connector(
         admit: Awaited before each of its requests; None for nothing to wait for.
 
     Raises:
-        ConfigurationError: If it is of another kind, its configuration is wrong, or it is a real endpoint that the
-            approved security level does not allow.
-
-    Source:
-        NĐ 69/2024 Đ18, NĐ 70/2024 Đ7: direct connection needs an information system of security level 3.
+        ConfigurationError: If it is of another kind, or as :func:`read_config` says.
     """
     spec: ConnectorSpec = load_one("lienthong.connectors", name)
     if spec.kind is not kind:
         raise ConfigurationError(f"the connector {name} is a {spec.kind.value}, not a {kind.value}")
-    config = _config_of(settings, spec)
+    config = read_config(settings, name, spec.config)
+    return spec, spec.factory(config, context_of(name, clock, admit))
+
+
+def context_of(name: str, clock: Clock, admit: Callable[[], Awaitable[None]] | None = None) -> ConnectorContext:
+    """Return what a connector is built with.
+
+    Args:
+        name: Name of the connector.
+        clock: Where to read the time.
+        admit: Awaited before each of its requests; None for nothing to wait for.
+    """
+    return ConnectorContext(http=ClientFactory(admit), clock=clock, logger=structlog.get_logger(name))
+
+
+def read_config(settings: HubSettings, name: str, model: type[BaseModel]) -> Any:
+    """Return the validated configuration of a connector that may be called.
+
+    Args:
+        settings: The hub's configuration.
+        name: Name of the connector.
+        model: Model of its configuration.
+
+    Raises:
+        ConfigurationError: If the configuration is missing or wrong, or leads to a real endpoint that the approved
+            security level does not allow.
+
+    Source:
+        NĐ 69/2024 Đ18, NĐ 70/2024 Đ7: direct connection needs an information system of security level 3.
+    """
+    config = _config_of(settings, name, model)
     if settings.security_level < _LEVEL_FOR_REAL_ENDPOINTS and not getattr(config, "simulator", False):
         raise ConfigurationError(
             f"the connector {name} points to a real endpoint, which needs security_level 3; "
             "set it once the system is approved, or use a simulator"
         )
-    context = ConnectorContext(http=ClientFactory(admit), clock=clock, logger=structlog.get_logger(name))
-    return spec, spec.factory(config, context)
+    return config
 
 
 def subscribers_of(settings: HubSettings, name: str) -> tuple[str, ...]:
@@ -71,16 +96,15 @@ def subscribers_of(settings: HubSettings, name: str) -> tuple[str, ...]:
     spec: ConnectorSpec = load_one("lienthong.connectors", name)
     if spec.subscribers is None:
         raise ConfigurationError(f"the connector {name} has no subscribers for whom records could be copied")
-    return tuple(spec.subscribers(_config_of(settings, spec)))
+    return tuple(spec.subscribers(_config_of(settings, name, spec.config)))
 
 
-def _config_of(settings: HubSettings, spec: ConnectorSpec) -> Any:
-    name = spec.name
+def _config_of(settings: HubSettings, name: str, model: type[BaseModel]) -> Any:
     if name not in settings.connectors:
         raise ConfigurationError(f"the connector {name} has no configuration; add connectors.{name}")
     own = {key: value for key, value in settings.connectors[name].items() if key != LIMITS_KEY}
     try:
-        return spec.config.model_validate(own)
+        return model.model_validate(own)
     except ValidationError as error:
         raise ConfigurationError(describe(error, f"connectors.{name}")) from None
 

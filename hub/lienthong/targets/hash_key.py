@@ -17,13 +17,25 @@ def hash_key(settings: HubSettings) -> bytes:
     Raises:
         ConfigurationError: If production has no key file.
     """
+    return hub_pseudonymizer(settings).alias("purpose", "question-hash").encode()
+
+
+def hub_pseudonymizer(settings: HubSettings) -> Pseudonymizer:
+    """Return the keyed hash over identifiers; a development hub makes itself a key.
+
+    Args:
+        settings: The hub's configuration.
+
+    Raises:
+        ConfigurationError: If production has no key file.
+    """
     path = settings.secrets.pseudonym_key_file
     if path is None:
         if settings.environment == "production":
             raise ConfigurationError("secrets.pseudonym_key_file is missing; questions are never logged unkeyed")
         path = settings.state_directory / "pseudonym-keys.json"
         ensure_key_file(path)
-    return Pseudonymizer.from_file(path).alias("purpose", "question-hash").encode()
+    return Pseudonymizer.from_file(path)
 
 
 def ensure_key_file(path: Path) -> None:

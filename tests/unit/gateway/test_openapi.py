@@ -11,7 +11,7 @@ from lienthong.gateway.openapi import rendered
 from lienthong.gateway.problems import PROBLEMS
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "reference" / "openapi.json"
-_GUIDES = ("publish.md", "ask-at-the-counter.md", "receive-a-webhook.md")
+_GUIDES = ("publish.md", "ask-at-the-counter.md", "receive-a-webhook.md", "link-vneid-accounts.md")
 GUIDES = [Path(__file__).parents[3] / "docs" / "how-to" / name for name in _GUIDES]
 
 
@@ -38,6 +38,10 @@ async def test_served_document_is_openapi_3_1_and_names_every_problem(gateway: A
         "/v1/events/{event_id}",
         "/v1/lookups/{type}",
         "/v1/webhooks/{source}",
+        "/v1/sign-ins",
+        "/v1/sign-ins/start",
+        "/v1/sign-ins/callback",
+        "/v1/sign-ins/result",
         "/healthz",
     }
 
