@@ -98,6 +98,18 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if .Values.gateway.jwksConfigMap -}}
 {{- $_ := set $gateway "jwks_file" "/etc/lienthong/jwks/jwks.json" -}}
 {{- end -}}
+{{- if .Values.gateway.lookups -}}
+{{- $_ := set $gateway "lookups" .Values.gateway.lookups -}}
+{{- $connectors := dict -}}
+{{- range $name, $_ := .Values.gateway.lookups -}}
+{{- $connector := get $.Values.connectors $name -}}
+{{- if not $connector -}}
+{{- fail (printf "the gateway asks the connector %s; give it under connectors" $name) -}}
+{{- end -}}
+{{- $_ := set $connectors $name $connector.config -}}
+{{- end -}}
+{{- $_ := set $config "connectors" $connectors -}}
+{{- end -}}
 {{- $_ := set $config "gateway" $gateway -}}
 {{- $_ := set $config "secrets" (dict "pseudonym_key_file" (printf "/etc/lienthong/secrets/pseudonym/%s" .Values.keys.pseudonymKey)) -}}
 {{- toYaml $config -}}

@@ -206,6 +206,24 @@ def test_only_users_of_a_connector_get_its_secret(render):
     } == mounts
 
 
+def test_a_gateway_with_a_counter_gets_what_it_asks(render):
+    """The gateway has the configuration and the secret of the connectors that officials may ask, and of no other."""
+    asked = "gateway.lookups.population.purposes.reception=ND-118-2025"
+    objects = render(_CHART / "ci" / "production.yaml", "--set", asked)
+    mounts = {
+        mount["mountPath"].removeprefix(_SECRET_FOLDER)
+        for name, pod in _pods(objects)
+        for mount in pod["containers"][0]["volumeMounts"]
+        if name == "hub-lienthong-gateway" and mount["mountPath"].startswith(_SECRET_FOLDER)
+    }
+    (config,) = [each for each in _of_kind(objects, "ConfigMap").values() if "gateway.yaml" in each.get("data", {})]
+    told = yaml.safe_load(config["data"]["gateway.yaml"])
+
+    assert mounts == {"kafka", "pseudonym", "ledger", "population"}
+    assert told["gateway"]["lookups"] == {"population": {"purposes": {"reception": "ND-118-2025"}}}
+    assert set(told["connectors"]) == {"population"}
+
+
 def test_no_secret_object_and_no_secret_variable(objects):
     """Secrets exist outside the chart: neither a Secret object nor a variable carries one."""
     assert _of_kind(objects, "Secret") == {}
