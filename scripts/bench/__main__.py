@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import campaign, delivery, hot_key, intake, latency, memory, recovery, scaling
+from scripts.bench import campaign, counter, delivery, hot_key, intake, latency, memory, recovery, scaling
 from scripts.bench.harness import SideError
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
@@ -24,6 +24,7 @@ SUITES: Mapping[str, Suite] = {
     "scaling": scaling.scaling,
     "latency": latency.latency,
     "campaign": campaign.campaign,
+    "counter": counter.counter,
 }
 
 

@@ -62,9 +62,7 @@ def contents(type_name: str, wanted: int) -> list[Content]:
         type_name: CloudEvents type.
         wanted: How many.
     """
-    rates = DefectRates(*([_NO_DEFECTS] * len(DefectRates.__dataclass_fields__)))
-    events = Scenario(records=wanted * _EVENTS_PER_WANTED, seed=11, defects=rates).events()
-    chosen = (event for event in events if event.attributes["type"] == type_name)
+    chosen = (event for event in _scenario(wanted).events() if event.attributes["type"] == type_name)
     found = [
         (
             event.key,
@@ -80,6 +78,20 @@ def contents(type_name: str, wanted: int) -> list[Content]:
     if len(found) < wanted:
         sys.exit(f"the generator gave only {len(found)} records of {type_name}")
     return found
+
+
+def people(wanted: int) -> Iterator[Mapping[str, object]]:
+    """Return the people behind :func:`contents`, as rows for the simulated population database.
+
+    Args:
+        wanted: How many contents were made.
+    """
+    return _scenario(wanted).population()
+
+
+def _scenario(wanted: int) -> Scenario:
+    rates = DefectRates(*([_NO_DEFECTS] * len(DefectRates.__dataclass_fields__)))
+    return Scenario(records=wanted * _EVENTS_PER_WANTED, seed=11, defects=rates)
 
 
 def seed(place: Place, topic: str, records: int, compression: str = "none") -> None:

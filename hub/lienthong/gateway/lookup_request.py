@@ -41,7 +41,7 @@ class LookupRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     dossier: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_\-]{0,63}$")
-    purpose: str = Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,63}$")
+    purpose: str = Field(min_length=1, max_length=200)
     query: dict[str, Any]
     deadline_seconds: float | None = Field(default=None, ge=1.0)
 
