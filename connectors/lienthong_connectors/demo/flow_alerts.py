@@ -1,7 +1,8 @@
-"""Warnings: from the operations centre down to the citizens' applications, of which one wants no more."""
+"""Observations and warnings: up to the nation, and down to the citizens' applications, of which one wants no more."""
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,12 +14,13 @@ from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.compare import Check
 from lienthong_connectors.demo.flows import Flow, FlowTruth, Simulated, text_of
 from lienthong_connectors.demo.observe import Topics
-from lienthong_connectors.demo.place import Place
+from lienthong_connectors.demo.place import ACCOUNT, Place
 from lienthong_connectors.demo.publish import publish_all
 from lienthong_schemas.generator import GeneratedEvent
 from lienthong_schemas.generator.alerts import SOURCE, SYSTEM, readings
 
 _READINGS: Final = 240
+_CENTRE: Final = "alert-centre"
 _THERE: Final = ("hue-s", "partner")
 #: It answers 410: an application that was removed from the shops.
 _GONE: Final = "gone"
@@ -27,11 +29,11 @@ _EXPIRES: Final = "2099-01-01T00:00:00+07:00"
 
 
 class AlertFlow(Flow):
-    """Warnings down to webhooks."""
+    """What the operations centre publishes."""
 
     name = "alerts"
-    title = "Cảnh báo sớm xuống ứng dụng công dân / warnings down to applications"
-    pipelines = ("fan-out-alert", "deliver-notice")
+    title = "Quan trắc, cảnh báo sớm lên và xuống / observations and warnings, up and down"
+    pipelines = ("deliver-observation", "deliver-alert", "fan-out-alert", "deliver-notice")
 
     def truth(self) -> FlowTruth:
         """Return what must come out."""
@@ -39,13 +41,21 @@ class AlertFlow(Flow):
         taken = {text_of(SOURCE, name): "delivered" for name in names}
         copies = {text_of(SOURCE, f"{name}:{app}"): "delivered" for app in _THERE for name in names}
         copies |= {text_of(SOURCE, f"{name}:{_GONE}"): "parked" for name in names}
-        outcomes = {"intake": taken, "fan-out-alert": taken, "deliver-notice": copies}
-        return FlowTruth(outcomes, {"warnings": len(names)})
+        seen = {text_of(SOURCE, event.attributes["id"]): "delivered" for event in self._observations()}
+        outcomes = {
+            "intake": {**seen, **taken},
+            "deliver-observation": seen,
+            "deliver-alert": taken,
+            "fan-out-alert": taken,
+            "deliver-notice": copies,
+        }
+        return FlowTruth(outcomes, {"observations": len(seen), "warnings": len(names)})
 
     def simulators(self, place: Place) -> Sequence[Simulated]:
-        """Return the applications; one of them knows only the next of two secrets."""
+        """Return the national centre, and the applications; one of them knows only the next of two secrets."""
         present, following = _secrets(place)
         return (
+            Simulated(_CENTRE, _CENTRE, {"client_id": ACCOUNT, "client_secret": place.secret}),
             Simulated(f"app-{_THERE[0]}", "citizen-alerts", {"secrets": present}),
             Simulated(f"app-{_THERE[1]}", "citizen-alerts", {"secrets": following}),
             Simulated(f"app-{_GONE}", "citizen-alerts", {"secrets": present, "gone": "true"}),
@@ -53,22 +63,30 @@ class AlertFlow(Flow):
 
     def configure(self, document: dict[str, Any], place: Place) -> None:
         """Add the publisher and the applications."""
-        document["gateway"]["publishers"][SYSTEM] = {"sources": [SOURCE], "domains": ["alert"]}
+        document["gateway"]["publishers"][SYSTEM] = {"sources": [SOURCE], "domains": ["alert", "observation"]}
         endpoints = {
             app: {"url": f"{place.url(f'app-{app}')}/webhook", "secrets": list(_secrets(place))}
             for app in (*_THERE, _GONE)
         }
+        document["connectors"][_CENTRE] = {
+            "base_url": f"{place.url(_CENTRE)}/v1",
+            "token_url": f"{place.url(_CENTRE)}/oauth/token",
+            "client_id": ACCOUNT,
+            "client_secret": place.secret,
+            "simulator": True,
+        }
         document["connectors"]["citizen-alerts"] = {"endpoints": endpoints, "simulator": True}
 
     def start(self, place: Place, kafka: KafkaSettings) -> None:
-        """Publish the warnings."""
+        """Publish all of it."""
+        publish_all(self._observations(), "observation", place, kafka)
         publish_all(self._warnings(), "alert", place, kafka)
 
     def evidence(self, truth: FlowTruth, place: Place, topics: Topics) -> list[Check]:
-        """Return what the applications' own ledgers show."""
+        """Return what the centre's and the applications' own ledgers show."""
         del topics
         warnings = truth.numbers["warnings"]
-        checks = []
+        checks = [self._at_the_centre(truth, place)]
         for app in _THERE:
             effects = ask_json(f"{place.url(f'app-{app}')}/_control/effects?limit={10 * warnings + 1}")
             got = sorted(each["detail"]["message_id"] for each in effects)
@@ -79,6 +97,18 @@ class AlertFlow(Flow):
         calls = ask_json(f"{place.url(f'app-{_GONE}')}/_control/ledger")["raw_call_count"]
         title = f"{_GONE}: lời gọi sau khi trả lời 410 / calls after it said 410"
         return [*checks, Check(self.title, title, "none", 0, calls - 1)]
+
+    def _at_the_centre(self, truth: FlowTruth, place: Place) -> Check:
+        wanted = sum(truth.numbers.values())
+        effects = ask_json(f"{place.url(_CENTRE)}/_control/effects?limit={10 * wanted + 1}")
+        got = Counter(each["key"] for each in effects)
+        names = {event.attributes["id"] for event in (*self._observations(), *self._warnings())}
+        wrong = sorted({name for name in names | got.keys() if got[name] != (name in names)})
+        title = "Trung tâm quốc gia / the national centre"
+        return Check(self.title, title, "each once", wanted, got.total(), wrong)
+
+    def _observations(self) -> list[GeneratedEvent]:
+        return [each.observation for each in readings(_READINGS, self.seed)]
 
     def _warnings(self) -> list[GeneratedEvent]:
         found = [each.warning for each in readings(_READINGS, self.seed) if each.warning is not None]

@@ -135,6 +135,28 @@ class Flow(ABC):
             place: Where everything is.
         """
 
+    def persons(self) -> Sequence[Mapping[str, Any]]:
+        """Return whom nothing in the open may name: ``personal_id``, ``old_id`` and ``full_name`` of each."""
+        return self.people()
+
+    def prepare(self, place: Place) -> None:
+        """Do what must be done before the hub's processes start; the flow's simulators answer by now.
+
+        Args:
+            place: Where everything is.
+        """
+        del place
+
+    def is_done(self, truth: FlowTruth, place: Place) -> bool:
+        """Return whether what Kafka cannot tell has happened too, such as a poll that comes later.
+
+        Args:
+            truth: As the truth file says.
+            place: Where everything is.
+        """
+        del truth, place
+        return True
+
     def clients(self, place: Place) -> Mapping[str, Any]:
         """Return who gets tokens besides.
 
@@ -154,8 +176,9 @@ def all_flows(seed: int) -> tuple[Flow, ...]:
     from lienthong_connectors.demo.flow_accounts import AccountFlow
     from lienthong_connectors.demo.flow_alerts import AlertFlow
     from lienthong_connectors.demo.flow_counter import CounterFlow
+    from lienthong_connectors.demo.flow_national import NationalFlow
 
-    return (AccountFlow(seed), AlertFlow(seed), CounterFlow(seed))
+    return (NationalFlow(seed), AccountFlow(seed), AlertFlow(seed), CounterFlow(seed))
 
 
 def text_of(source: str, record_id: str) -> str:

@@ -21,6 +21,8 @@ from lienthong_connectors.demo.result import FlowResult, Options
 from lienthong_connectors.demo.run import Demonstration
 from lienthong_connectors.demo.week import PIPELINES, Expectation, Prepared
 
+#: Longer than the interval of a poll.
+_PATIENCE_SECONDS = 60.0
 _DOSSIERS = "Hồ sơ lên Cổng DVCQG / dossiers up to the portal"
 
 
@@ -38,6 +40,7 @@ class FullDemonstration(Demonstration):
         self._flows: Sequence[Flow] = all_flows(options.seed)
         self._truths: dict[str, FlowTruth] = {}
         self._starter: Starter | None = None
+        self._quiet_since = 0.0
         for flow in self._flows:
             add_ports(self._place, [each.process for each in flow.simulators(self._place)])
 
@@ -71,6 +74,9 @@ class FullDemonstration(Demonstration):
         for flow in self._flows:
             for each in flow.simulators(self._place):
                 self._simulate(each.simulator, each.options, each.process)
+        for flow in self._flows:
+            self._crew.await_ready(*(each.process for each in flow.simulators(self._place)))
+            flow.prepare(self._place)
 
     def _make_stages(self, expected: Expectation) -> dict[str, Stage]:
         stages = super()._make_stages(expected)
@@ -88,7 +94,13 @@ class FullDemonstration(Demonstration):
 
     def _has_settled(self, publication: Publication, meters: Meters, view: ClusterView, ledger: Stage) -> bool:
         is_started = self._starter is not None and self._starter.is_done()
-        return is_started and super()._has_settled(publication, meters, view, ledger)
+        if not (is_started and super()._has_settled(publication, meters, view, ledger)):
+            return False
+        # What never comes is a finding of the comparison, not something to wait for without end.
+        now = self._clock.monotonic()
+        self._quiet_since = self._quiet_since or now
+        is_done = all(flow.is_done(self._truths[flow.name], self._place) for flow in self._flows)
+        return is_done or now - self._quiet_since > _PATIENCE_SECONDS
 
     def _compare(
         self, expected: Expectation, publication: Publication, topics: Topics, platforms: Platforms
@@ -105,7 +117,7 @@ class FullDemonstration(Demonstration):
 
     def _wanted(self, scenario: Prepared) -> Wanted:
         wanted = super()._wanted(scenario)
-        for row in (row for flow in self._flows for row in flow.people()):
+        for row in (row for flow in self._flows for row in flow.persons()):
             wanted.numbers.update(str(row[name]).encode() for name in ("personal_id", "old_id"))
             wanted.names.add(words_of(row["full_name"]))
         return wanted

@@ -266,7 +266,7 @@ class Demonstration:
         self._groups = self._groups or {
             pipeline.group: pipeline.topics
             for name, pipeline in load_pipelines(self._place.names, "development").items()
-            if name in self._pipelines
+            if name in self._pipelines and pipeline.definition.poll is None
         }
         if not is_settled(view, self._groups):
             return False

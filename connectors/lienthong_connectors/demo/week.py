@@ -19,6 +19,9 @@ from lienthong_schemas.generator import (
 
 PIPELINES = ("intake", "verify-dossier", "link-verification", "deliver-dossier")
 VERIFY_SOURCE = "/lienthong/verify-dossier"
+#: Dossiers that come down from the nation.
+PORTAL_SOURCE = "urn:vn:dichvucong"
+LINKED_SOURCE = "urn:vn:lienthong-dichvucong"
 #: (source, id) of a record.
 Name = tuple[str, str]
 
@@ -173,7 +176,9 @@ def _arrive(arrivals: list[Arrival], event: EventTruth) -> None:
 
 
 __all__ = [
+    "LINKED_SOURCE",
     "PIPELINES",
+    "PORTAL_SOURCE",
     "VERIFY_SOURCE",
     "Arrival",
     "Expectation",

@@ -7,10 +7,11 @@ import pytest
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.validation import validate
-from lienthong_connectors.demo import flow_alerts
+from lienthong_connectors.demo import flow_alerts, flow_national
 from lienthong_connectors.demo.flow_accounts import AccountFlow
 from lienthong_connectors.demo.flow_alerts import AlertFlow
 from lienthong_connectors.demo.flow_counter import CounterFlow
+from lienthong_connectors.demo.flow_national import NationalFlow
 from lienthong_connectors.demo.flows import FlowTruth, Starter, all_flows, receipt_checks
 from lienthong_connectors.demo.observe import Topics
 from lienthong_connectors.demo.place import choose_place
@@ -23,7 +24,9 @@ FLOWS = [type(flow) for flow in all_flows(1)]
 def place(tmp_path):
     """Give a work directory with ports."""
     found = choose_place(tmp_path)
-    found.ports.update({"app-hue-s": 1, "app-partner": 2, "app-gone": 3})
+    found.ports.update(
+        {"app-hue-s": 1, "app-partner": 2, "app-gone": 3, "alert-centre": 4, "one-stop": 5, "national-dossiers": 6}
+    )
     return found
 
 
@@ -90,16 +93,18 @@ def test_a_result_too_many_for_the_requesting_system_is_seen():
 
 @pytest.fixture
 def alerts(monkeypatch, place):
-    """Give the flow of warnings with what the applications say they got; the test may change it."""
+    """Give the flow of warnings with what the centre and the applications say they got; the test may change it."""
     flow = AlertFlow(2)
-    got = {app: [event.attributes["id"] for event in flow._warnings()] for app in ("app-hue-s", "app-partner")}
+    names = [event.attributes["id"] for event in flow._warnings()]
+    got = {app: list(names) for app in ("app-hue-s", "app-partner")}
+    got["alert-centre"] = [*names, *(event.attributes["id"] for event in flow._observations())]
     calls = [1]
 
     def ask_json(url):
         if url.endswith("/_control/ledger"):
             return {"raw_call_count": calls[0]}
         app = next(name for name in got if url.startswith(f"{place.url(name)}/"))
-        return [{"detail": {"message_id": name}} for name in got[app]]
+        return [{"key": name, "detail": {"message_id": name}} for name in got[app]]
 
     monkeypatch.setattr(flow_alerts, "ask_json", ask_json)
     return SimpleNamespace(
@@ -108,17 +113,56 @@ def alerts(monkeypatch, place):
 
 
 def test_warnings_that_arrive_once_each_agree(alerts):
-    """Two applications have everything, and the third was asked once."""
-    assert alerts.agree() == [True, True, True]
+    """The centre and two applications have everything, and the third was asked once."""
+    assert alerts.agree() == [True] * 4
 
 
 def test_a_lost_a_repeated_and_an_unwanted_warning_are_seen(alerts):
     """Also when the numbers happen to be right."""
-    first, second = alerts.got.values()
+    first, second, centre = alerts.got.values()
     first[0] = first[1]
     second.append(second[0])
+    centre[-1] = centre[0]
     alerts.calls[0] = 2
-    assert alerts.agree() == [False, False, False]
+    assert alerts.agree() == [False] * 4
+
+
+@pytest.fixture
+def national(monkeypatch, place):
+    """Give the flow from the nation with what both sides show; the test may change it."""
+    flow = NationalFlow(1)
+    codes = [code for _, code in flow_national._codes()]
+    shown = SimpleNamespace(
+        submitted={code: {"is_received": True, "marked": 1} for code in codes},
+        held={code: {} for code in codes},
+        effects={"create": len(codes)},
+    )
+
+    def ask_json(url):
+        if url.endswith("/_control/ledger"):
+            return {"effects": shown.effects}
+        return shown.held if url.startswith(f"{place.url('one-stop')}/") else shown.submitted
+
+    monkeypatch.setattr(flow_national, "ask_json", ask_json)
+    shown.agree = lambda: [each.agrees for each in flow.evidence(flow.truth(), place, Topics())]
+    shown.is_done = lambda: flow.is_done(flow.truth(), place)
+    return shown
+
+
+def test_dossiers_that_came_down_and_were_marked_agree(national):
+    """The counter has each of them, and the nation knows."""
+    assert national.agree() == [True] * 4
+    assert national.is_done()
+
+
+def test_a_lost_a_repeated_and_an_unmarked_dossier_are_seen(national):
+    """A dossier that the nation shows as waiting is submitted again by the citizen."""
+    code = next(iter(national.submitted))
+    national.submitted[code] = {"is_received": False, "marked": 0}
+    assert not national.is_done()
+    del national.held[code]
+    national.effects = {"create": 41, "update": 1}
+    assert national.agree() == [False] * 4
 
 
 def test_secrets_of_applications_are_made_for_one_run_alone(place):
@@ -128,7 +172,8 @@ def test_secrets_of_applications_are_made_for_one_run_alone(place):
     endpoints = document["connectors"]["citizen-alerts"]["endpoints"]
     (present, following) = endpoints["hue-s"]["secrets"]
     assert present != following
-    assert {each.options["secrets"] for each in AlertFlow(2).simulators(place)} == {present, following}
+    known = {each.options.get("secrets") for each in AlertFlow(2).simulators(place)}
+    assert known - {None} == {present, following}
 
 
 def _counter(outcomes):
