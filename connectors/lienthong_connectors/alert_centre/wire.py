@@ -1,5 +1,6 @@
 """Observations and warnings in the wire format of the national centre, without any decision. All of it is ASSUMED."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +10,25 @@ from lienthong_schemas.party import AdministrativeUnit
 
 OBSERVATIONS: Final = "observations"
 WARNINGS: Final = "warnings"
+_FROM_WIRE: Final = {
+    "warning_id": "warningId",
+    "message_id": "messageId",
+    "message": "msgType",
+    "level": "level",
+    "kind": "type",
+    "severity": "severity",
+    "urgency": "urgency",
+    "certainty": "certainty",
+    "risk_level": "riskLevel",
+    "headline": "headline",
+    "description": "description",
+    "instruction": "instruction",
+    "issued_by": "issuedBy",
+    "issued_at": "issuedAt",
+    "effective_at": "effectiveAt",
+    "expires_at": "expiresAt",
+    "hotline": "hotline",
+}
 
 
 def observation_to_wire(observation: ObservationRecordedV1) -> dict[str, Any]:
@@ -60,6 +80,23 @@ def warning_to_wire(warning: AlertWarningV1) -> dict[str, Any]:
         "expiresAt": _moment(warning.expires_at),
         "hotline": warning.hotline,
     }
+
+
+def warning_from_wire(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a warning of the centre as the hub's record; what it lacks is left out, and the schema names it.
+
+    Args:
+        document: As the centre sent it.
+    """
+    found = {name: document.get(wire) for name, wire in _FROM_WIRE.items()}
+    areas = document.get("areas")
+    if isinstance(areas, list):
+        names = {"code_system": "codeSystem", "code": "code", "as_of": "asOf"}
+        found["areas"] = [
+            {name: area.get(wire) for name, wire in names.items()} if isinstance(area, Mapping) else area
+            for area in areas
+        ]
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _area(unit: AdministrativeUnit) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -118,6 +119,25 @@ def envelope(request: web.Request, data: Any, status: int = 200, **meta: Any) ->
     now = request.app[STATE].clock.now().isoformat()
     document = {"data": data, "meta": {"requestId": secrets.token_hex(8), "generatedAt": now, **meta}}
     return web.Response(status=status, body=orjson.dumps(document), content_type="application/json")
+
+
+def page_of(request: web.Request, held: Iterable[Mapping[str, Any]], time_field: str, id_field: str) -> web.Response:
+    """Return one page of what changed since a moment, that moment included, in the order of change and id.
+
+    Args:
+        request: With ``from``, ``page`` and ``size``.
+        held: Everything.
+        time_field: Name of the field with the time of the change.
+        id_field: Name of the field that orders changes of one instant.
+    """
+    query = request.query
+    try:
+        since, page, size = datetime.fromisoformat(query["from"]), int(query["page"]), int(query["size"])
+    except (KeyError, ValueError):
+        return error(request, "BAD_REQUEST")
+    found = [each for each in held if datetime.fromisoformat(each[time_field]) >= since]
+    found.sort(key=lambda each: (datetime.fromisoformat(each[time_field]), str(each[id_field])))
+    return envelope(request, found[(page - 1) * size : page * size], total=len(found))
 
 
 def error(request: web.Request, code: str, status: int = 0) -> web.Response:

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -11,16 +12,17 @@ import pytest
 import structlog
 from pydantic import BaseModel
 
-from lienthong.connector import CallContext, ConnectorContext
+from lienthong.connector import CallContext, ConnectorContext, PollContext
 from lienthong.envelope import Event
 from lienthong.outcome import Outcome
 from lienthong.rest import ClientFactory
 from lienthong.testing.clock import FakeClock
 from lienthong.testing.simulator import STATE, Ledger, running
-from lienthong_connectors.alert_centre import CONNECTOR
+from lienthong_connectors.alert_centre import CONNECTOR, SOURCE
 from lienthong_connectors.alert_centre.connector import AlertCentreSink
 from lienthong_connectors.alert_centre.simulator import SIMULATOR
 from lienthong_connectors.enveloped import EnvelopedConfig
+from lienthong_connectors.enveloped.changes import PolledConfig
 from lienthong_schemas.alert import AlertWarningV1, ObservationRecordedV1
 from lienthong_schemas.base import open_model
 from lienthong_schemas.generator.alerts import readings
@@ -140,3 +142,60 @@ class Tools:
 def tools() -> type[Tools]:
     """Hand the builders to tests, which cannot import this file."""
     return Tools
+
+
+@pytest.fixture
+async def source(centre: Centre, clock: FakeClock) -> AsyncIterator[Any]:
+    """Build one open source with small pages."""
+    settings = {
+        "base_url": f"{centre.url}/v1",
+        "token_url": f"{centre.url}/oauth/token",
+        "client_id": "hue",
+        "client_secret": SECRET,
+        "timeout_seconds": 1,
+        "simulator": True,
+        "page_size": 4,
+    }
+    context = ConnectorContext(ClientFactory(), clock, structlog.get_logger())
+    made = SOURCE.factory(PolledConfig.model_validate(settings), context)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@dataclass
+class Poller:
+    """Polls as the engine does, and keeps what it would write."""
+
+    now: datetime
+    cursor: str = ""
+    overlap_seconds: float = 600.0
+
+    def __post_init__(self) -> None:
+        self.events: list[Any] = []
+        self.acknowledges = True
+
+    async def poll(self, source: Any) -> None:
+        """Poll once to the end; what was yielded before a failure is kept, as Kafka keeps it."""
+        context = PollContext("poll", "purpose", "basis", "officer", self.now, self.overlap_seconds)
+        async for batch in source.poll(self.cursor, context):
+            self.events += batch.events
+            if self.acknowledges:
+                await source.acknowledge(batch, context)
+                self.cursor = batch.cursor
+
+    @property
+    def ids(self) -> set[str]:
+        """The different events."""
+        return {each.event.id for each in self.events}
+
+    @property
+    def keys(self) -> set[str]:
+        """What they are about."""
+        return {each.key for each in self.events}
+
+
+@pytest.fixture
+def poller(clock: FakeClock) -> Poller:
+    """Give a poller that has never polled."""
+    return Poller(clock.now())
