@@ -153,12 +153,14 @@ async def _ask(place: Place, token: str, rows: list[Any], number: int) -> list[f
         found.append((time.monotonic() - due) * 1000)
 
     general = {"authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(headers=general) as session, asyncio.TaskGroup() as group:
+    async with aiohttp.ClientSession(headers=general) as session:
+        asked = []
         began = time.monotonic()
         for index in range(number):
             due = began + index / _QUESTIONS_PER_SECOND
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            group.create_task(ask(session, rows[index % len(rows)], due))
+            asked.append(asyncio.create_task(ask(session, rows[index % len(rows)], due)))
+        await asyncio.gather(*asked)
     return sorted(found)
 
 

@@ -36,6 +36,8 @@ from lienthong.targets.turns import Attempt, attempting
 COUNTER = "counter"
 #: Result in the access log of a question that was given up before anything was sent.
 NOT_ASKED = "not_asked"
+#: The alert of a target that refuses our credentials or agreement, as in pipelines.
+REFUSED = "target_configuration"
 #: So long a refusal of a procedure or an officer is repeated without asking the target.
 REFUSAL_SECONDS = 600.0
 _MAX_REFUSALS = 10_000
@@ -212,9 +214,12 @@ class LookupDesk:
         began = self._clock.monotonic()
         try:
             with self._circuit.judging(admission), attempting(progress.attempt):
-                return await self._lookup.lookup(query, context)
+                answer = await self._lookup.lookup(query, context)
         except LienthongError as error:
             result = error.code
+            if isinstance(error, TargetConfigurationError):
+                # Officials are told that the target is away; operators, that they have to mend something.
+                self._metrics.raise_alert(REFUSED, COUNTER, self.name)
             raise
         except asyncio.CancelledError:
             result = NOT_ASKED
@@ -222,6 +227,8 @@ class LookupDesk:
         finally:
             seconds = self._clock.monotonic() - began - progress.attempt.waited_seconds
             self._metrics.count_target_call(COUNTER, self.name, result, max(0.0, seconds))
+        self._metrics.clear_alert(REFUSED, COUNTER, self.name)
+        return answer
 
     def _reason_of_delay(self, progress: _Progress) -> Problem:
         if progress.stage in {_Stage.INTENT, _Stage.RESULT}:

@@ -200,6 +200,19 @@ async def test_a_failing_target_is_left_alone_and_probed_again(counter: Any) -> 
     assert (await counter.ask()).status_code == 200
 
 
+async def test_refused_credentials_raise_an_alert_until_the_target_answers(counter: Any) -> None:
+    """Officials only hear that the target is away; operators hear that they have to mend something."""
+    counter.register.error = TargetConfigurationError("credentials")
+    await counter.ask()
+    raised = counter.gateway.metrics.alerts("counter")
+    counter.register.error = None
+    counter.clock.advance(30)
+    await counter.ask()
+
+    assert raised == {("target_configuration", "register")}
+    assert counter.gateway.metrics.alerts("counter") == frozenset()
+
+
 async def test_a_refused_officer_is_not_asked_for_again_and_others_are(counter: Any) -> None:
     """005 is repeated without a call for ten minutes, for this officer only."""
     counter.register.error = ScopeError("no", scope_kind="officer", scope="officer-7", reason="005")
