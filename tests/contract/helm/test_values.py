@@ -121,7 +121,7 @@ def test_pipelines_name_the_connectors_that_they_use(chart):
     values = yaml.safe_load((chart / "values.yaml").read_text(encoding="utf-8"))
     for pipeline in values["pipelines"]:
         definition = _definition(pipeline["name"])
-        used = [definition[step]["connector"] for step in ("lookup", "deliver") if step in definition]
+        used = [definition[step]["connector"] for step in ("lookup", "deliver", "poll") if step in definition]
         used += [name for name in [definition.get("forward", {}).get("copies_for")] if name]
 
         assert used == pipeline["connectors"]
