@@ -91,6 +91,19 @@ async def test_the_same_content_under_a_new_id_is_a_duplicate(deliver, bench, si
     assert len(sink.contexts) == 3
 
 
+async def test_a_round_of_supplement_is_never_a_duplicate(deliver, bench, sink) -> None:
+    """A second round with the same words is another round; only its re-export settles as a duplicate."""
+    asked = {"requested_by": "Cán bộ", "content": "Bổ sung", "requested_at": "2026-10-08T08:00:00+07:00"}
+    rounds = [{**asked, "supplement_id": f"bo-sung-{number}", "status": "requested"} for number in (1, 2)]
+    ways = [rounds[:1], [{**rounds[0], "status": "received"}], [{**rounds[0], "status": "received"}, rounds[1]]]
+    kinds = []
+    for sequence, supplements in enumerate([*ways, ways[-1]], start=1):
+        snapshot = bench.snapshot(sequence, change=lambda body, now=supplements: body.update(supplements=now))
+        kinds.append((await deliver.run(snapshot)).kind)
+    assert kinds == [OutcomeKind.DELIVERED] * 3 + [OutcomeKind.DUPLICATE]
+    assert len(sink.contexts) == 3
+
+
 async def test_an_older_snapshot_is_superseded_and_never_sent(deliver, bench, sink) -> None:
     """A late snapshot must not put an old state over a new one."""
     await deliver.run(bench.snapshot(5))
