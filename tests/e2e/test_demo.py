@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.kafka, pytest.mark.timeout(200)]
 def test_every_number_of_every_flow_agrees(run_demo):
     """Defects, an outage and a storm, all flows at once, and still every record ends as was written down beforehand."""
     demo = run_demo("--full", "--records", "1000", "--seed", "3")
-    code, output = demo.finish()
+    code, output = demo.finish(180)
 
     assert code == 0, output
     report = demo.report
     assert report["agrees"] is True
     assert all(check["agrees"] for check in report["checks"])
     flows = {flow["name"]: flow for flow in report["flows"]}
-    assert {"dossiers", "national", "accounts", "alerts", "counter"} <= flows.keys()
+    assert {"dossiers", "national", "accounts", "feedback", "alerts", "counter"} <= flows.keys()
     assert all(flow["agrees"] and flow["checks"] for flow in flows.values())
     own = {name for flow in flows.values() for name in flow["pipelines"]}
     assert report["stages"].keys() == {"published", "ledger", *own}
@@ -53,7 +53,7 @@ def test_a_window_and_a_quota_are_kept(run_demo):
 def test_every_number_of_a_day_agrees(run_demo):
     """Peaks, a night window, a quota, refused officers, sessions that end and a page for people: nothing is lost."""
     demo = run_demo("--profile", "day", "--records", "1000", "--no-progress")
-    code, output = demo.finish()
+    code, output = demo.finish(180)
 
     assert code == 0, output
     report = demo.report

@@ -176,9 +176,10 @@ def all_flows(seed: int) -> tuple[Flow, ...]:
     from lienthong_connectors.demo.flow_accounts import AccountFlow
     from lienthong_connectors.demo.flow_alerts import AlertFlow
     from lienthong_connectors.demo.flow_counter import CounterFlow
+    from lienthong_connectors.demo.flow_feedback import FeedbackFlow
     from lienthong_connectors.demo.flow_national import NationalFlow
 
-    return (NationalFlow(seed), AccountFlow(seed), AlertFlow(seed), CounterFlow(seed))
+    return (NationalFlow(seed), AccountFlow(seed), FeedbackFlow(seed), AlertFlow(seed), CounterFlow(seed))
 
 
 def text_of(source: str, record_id: str) -> str:

@@ -7,10 +7,11 @@ import pytest
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.validation import validate
-from lienthong_connectors.demo import flow_alerts, flow_national
+from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_national
 from lienthong_connectors.demo.flow_accounts import AccountFlow
 from lienthong_connectors.demo.flow_alerts import AlertFlow
 from lienthong_connectors.demo.flow_counter import CounterFlow
+from lienthong_connectors.demo.flow_feedback import FeedbackFlow
 from lienthong_connectors.demo.flow_national import NationalFlow
 from lienthong_connectors.demo.flows import FlowTruth, Starter, all_flows, receipt_checks
 from lienthong_connectors.demo.observe import Topics
@@ -25,7 +26,15 @@ def place(tmp_path):
     """Give a work directory with ports."""
     found = choose_place(tmp_path)
     found.ports.update(
-        {"app-hue-s": 1, "app-partner": 2, "app-gone": 3, "alert-centre": 4, "one-stop": 5, "national-dossiers": 6}
+        {
+            "app-hue-s": 1,
+            "app-partner": 2,
+            "app-gone": 3,
+            "alert-centre": 4,
+            "one-stop": 5,
+            "national-dossiers": 6,
+            "feedback": 7,
+        }
     )
     return found
 
@@ -163,6 +172,25 @@ def test_a_lost_a_repeated_and_an_unmarked_dossier_are_seen(national):
     del national.held[code]
     national.effects = {"create": 41, "update": 1}
     assert national.agree() == [False] * 4
+
+
+def test_feedback_that_the_nation_shows_as_it_is_agrees_and_other_is_seen(monkeypatch, place):
+    """An answer that never reached the citizen, or a name that was made public without consent, is a difference."""
+    flow = FeedbackFlow(6)
+    held = {
+        each.feedback_code: {
+            "PhienBan": each.sequences[-1],
+            "parts": ["answer"] * each.answered + ["feedbacks"] + ["publication"] * each.published,
+        }
+        for each in flow._truths()
+    }
+    monkeypatch.setattr(flow_feedback, "ask_json", lambda _: held)
+    agree = lambda: [each.agrees for each in flow.evidence(flow.truth(), place, Topics())]  # noqa: E731
+
+    assert agree() == [True] * 3
+    silent = next(each for each in flow._truths() if not each.answered)
+    held[silent.feedback_code]["parts"] = ["answer", "feedbacks", "publication"]
+    assert agree() == [False] * 3
 
 
 def test_secrets_of_applications_are_made_for_one_run_alone(place):
