@@ -79,12 +79,13 @@ async def test_ticket_works_once_and_not_for_long(hub: Any, browser: Any) -> Non
 
 
 async def test_secret_of_one_step_takes_no_other(hub: Any, browser: Any) -> None:
-    """A ticket is no state and no handle, although all are made alike."""
+    """A ticket is no state and no handle, although all are made alike; tried as such, it is not used up."""
     sign_in, start_url = await hub.begin()
     ticket = start_url.rpartition("=")[2]
 
     assert refused(await browser(hub).go(f"https://gateway.test/v1/sign-ins/callback?state={ticket}"))
     assert refused(await hub.result(sign_in, ticket))
+    assert (await browser(hub).go(start_url)).status_code == 303
 
 
 async def test_result_is_for_the_system_that_asked(hub: Any, browser: Any) -> None:
