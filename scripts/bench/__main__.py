@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lienthong.kafka.embedded import EmbeddedKafka
-from scripts.bench import campaign, counter, delivery, hot_key, intake, latency, memory, recovery, scaling
+from scripts.bench import campaign, counter, delivery, downward, hot_key, intake, latency, memory, recovery, scaling
 from scripts.bench.harness import SideError
 from scripts.bench.options import Options
 from scripts.bench.rows import Row, Table, publish
@@ -25,6 +25,7 @@ SUITES: Mapping[str, Suite] = {
     "latency": latency.latency,
     "campaign": campaign.campaign,
     "counter": counter.counter,
+    "downward": downward.downward,
 }
 
 

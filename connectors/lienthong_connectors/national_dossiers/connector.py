@@ -42,7 +42,7 @@ from lienthong_schemas.identifiers import DOSSIER_PATTERN
 _CODE = re.compile(DOSSIER_PATTERN)
 TYPE, VERSION = "dossier.snapshot", 1
 #: Within this time a state may change again in the second that it shows.
-_SETTLED = timedelta(seconds=5)
+_SETTLED = timedelta(seconds=2)
 
 
 class Arrived(NamedTuple):

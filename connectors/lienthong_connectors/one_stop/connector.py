@@ -1,9 +1,8 @@
 """Hands dossiers that citizens submitted to the nation over to the province's one-stop system.
 
 Delivery:
-    An upsert by dossier code. The system tells which version of the citizen's part it holds, and is sent nothing that
-    it holds already; it refuses an older sequence itself. What is not from the nation is never sent: the one-stop
-    system is where it came from.
+    An upsert by dossier code. The system changes nothing when it holds the same version of the citizen's part, and
+    refuses an older sequence. What is not from the nation is never sent: the one-stop system is where it came from.
 
 Source:
     No interface of such systems is published; this one is ASSUMED, and described on its reference page for vendors.
@@ -38,6 +37,7 @@ FIND, HAND_OVER = "find", "hand_over"
 EFFECTS = {FIND: Effect.IDEMPOTENT, HAND_OVER: Effect.UPSERT}
 OPERATIONS = {"dossier.snapshot": HAND_OVER}
 PROCEDURE_UNKNOWN = "procedure_unknown"
+_CHANGES = frozenset({"created", "updated", "unchanged"})
 _UNKNOWN, _OLDER, _REFUSED = 404, 409, 422
 _CODE = re.compile(r"[a-z_]{1,40}")
 
@@ -112,10 +112,7 @@ class OneStopSink(Sink[OneStopConfig]):
         snapshot = _snapshot(event, data)
         if snapshot.origin != "national_portal":
             return Outcome.filtered("not_from_the_nation", attempts=0)
-        version = citizens_version(snapshot)
-        if await self._held_version(snapshot.dossier_code) == version:
-            return Outcome.delivered("unchanged", target_reference=snapshot.dossier_code)
-        return await self._hand_over(event, snapshot, version)
+        return await self._hand_over(event, snapshot, citizens_version(snapshot))
 
     async def was_done(self, event: Event, data: BaseModel, context: CallContext) -> Outcome | None:
         """Ask the system whether it holds a dossier as a record says.
@@ -154,7 +151,10 @@ class OneStopSink(Sink[OneStopConfig]):
         answer = _object(response, is_write=True)
         if response.status_code == _REFUSED:
             raise _refusal(answer, snapshot.procedure.code)
-        return Outcome.delivered("created" if answer.get("created") is True else "updated", target_reference=code)
+        change = answer.get("change")
+        if change not in _CHANGES:
+            raise OutcomeUnknownError("the one-stop system does not say what it did", reason="no_change_told")
+        return Outcome.delivered(str(change), target_reference=code)
 
     async def _send(self, method: str, code: str, *, is_write: bool, content: bytes = b"") -> httpx.Response:
         http = self._http

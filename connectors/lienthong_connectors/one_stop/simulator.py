@@ -78,7 +78,7 @@ class OneStopSimulator:
         return self._answer(FIND, code, 200, {"version": held.version, "sequence": held.sequence})
 
     async def hand_over(self, request: web.Request) -> web.Response:
-        """Take a dossier; the same one again is one more effect.
+        """Take a dossier; the version that is held already changes its sequence only, as the interface says.
 
         Args:
             request: ``{event_id, version, sequence, dossier}`` with the dossier code in the path.
@@ -95,13 +95,16 @@ class OneStopSimulator:
         held = self.dossiers.get(code)
         if held is not None and body["sequence"] < held.sequence:
             return self._answer(HAND_OVER, code, 409, {"code": "older"})
-        is_new = held is None
+        if held is not None and held.version == body["version"]:
+            held.sequence = body["sequence"]
+            return self._answer(HAND_OVER, code, 200, {"change": "unchanged"})
+        change = "created" if held is None else "updated"
         if held is None:
             held = self.dossiers[code] = HeldDossier(body["version"], body["sequence"], dossier)
         held.version, held.sequence, held.dossier = body["version"], body["sequence"], dossier
         held.arrivals.append(request.app[STATE].clock.now().timestamp())
-        answer = self._answer(HAND_OVER, code, 201 if is_new else 200, {"created": is_new})
-        self.ledger.record_effect("create" if is_new else "update", code, {"event_id": body["event_id"]})
+        answer = self._answer(HAND_OVER, code, 200, {"change": change})
+        self.ledger.record_effect("create" if change == "created" else "update", code, {"event_id": body["event_id"]})
         return answer
 
     async def arrivals(self, _: web.Request) -> web.Response:

@@ -80,6 +80,7 @@ class FolderStore:
     def _write(path: Path, content: bytes) -> None:
         if path.exists() and path.stat().st_size == len(content):
             return
+        is_first = not path.parent.exists()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         beside = path.with_name(f".{secrets.token_hex(8)}")
         try:
@@ -90,8 +91,9 @@ class FolderStore:
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-        for folder in (path.parent, path.parent.parent):
-            _synchronise(folder)
+        _synchronise(path.parent)
+        if is_first:
+            _synchronise(path.parent.parent)
 
 
 def _synchronise(folder: Path) -> None:

@@ -30,12 +30,13 @@ async def test_a_dossier_is_handed_over_whole(sink: Any, system: Any, tools: Any
 
 
 async def test_the_same_dossier_again_is_no_second_effect(sink: Any, system: Any, tools: Any) -> None:
-    """A repeat costs a question; a change by the citizen is an update."""
+    """One call each: a repeat writes nothing; a change by the citizen is an update."""
     outcomes = [await tools.deliver(sink), await tools.deliver(sink, sequence=11)]
     outcomes.append(await tools.deliver(sink, sequence=12, summary="Đính chính"))
 
     assert [each.reason for each in outcomes] == ["created", "unchanged", "updated"]
     assert system.effects() == ["create", "update"]
+    assert system.operations() == ["hand_over"] * 3
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,16 @@ async def test_an_older_snapshot_changes_nothing(sink: Any, system: Any, tools: 
     outcome = await tools.deliver(sink, sequence=19, summary="Cũ hơn")
 
     assert (outcome.kind, outcome.reason) == (OutcomeKind.SUPERSEDED, "older_at_target")
+    assert system.effects() == ["create"]
+
+
+async def test_an_older_snapshot_changes_nothing_after_one_that_was_equal(sink: Any, system: Any, tools: Any) -> None:
+    """Handed in, corrected and corrected back: the correction that comes late does not win over what is newer."""
+    await tools.deliver(sink, sequence=10)
+    assert (await tools.deliver(sink, sequence=12)).reason == "unchanged"
+    outcome = await tools.deliver(sink, sequence=11, summary="Đính chính đến muộn")
+
+    assert outcome.kind is OutcomeKind.SUPERSEDED
     assert system.effects() == ["create"]
 
 
