@@ -45,6 +45,8 @@ _SHARES: Final[Mapping[str, float]] = {
     "two_numbers": 0.002,
     "cmnd_of_another": 0.001,
 }
+_CONVERTIBLE: Final = frozenset({"linked", "accents", "cmnd", "two_accounts"})
+_AHEAD: Final = 100
 _DEFECTS: Final = ("lost_zero", "merged_cell", "legacy_text", "duplicate", "scientific", "no_birth")
 #: Numbers of people that only appear as a re-issued number or a second identity.
 _OTHERS: Final = 1_000_000
@@ -81,17 +83,19 @@ def accounts(records: int, seed: int, *, has_defects: bool = False) -> Iterator[
     """
     draw = Random(seed)
     kinds, weights = tuple(_SHARES), tuple(_SHARES.values())
-    share = CONVERTED_OF_FULL_SIZE / FULL_SIZE
-    made = 0
+    made = converted = 0
     while made < records:
         kind = draw.choices(kinds, weights)[0]
         if has_defects and draw.random() < 0.005:
             kind = draw.choice(_DEFECTS)
         rows = _MAKERS.get(kind, _plain)(draw, made, kind)
-        if draw.random() < share and kind in {"linked", "accents", "cmnd", "two_accounts"}:
-            rows[0] = _converted(rows[0])
         if made + len(rows) > records:
-            rows = _plain(draw, made, "linked")
+            kind, rows = "linked", _plain(draw, made, "linked")
+        # Somewhat ahead of its share, so that the share is exact at the end whatever the last rows are.
+        wanted = CONVERTED_OF_FULL_SIZE * min(made + _AHEAD, records) // FULL_SIZE
+        if kind in _CONVERTIBLE and converted < wanted and draw.random() < 0.5:
+            rows[0] = _converted(rows[0])
+            converted += 1
         yield from rows
         made += len(rows)
 
