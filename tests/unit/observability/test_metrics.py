@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Metrics], None]] = {
     "lienthong_parked_records": lambda metrics: metrics.set_parked("verify", {"review": 2}),
     "lienthong_gateway_events_total": lambda metrics: metrics.count_gateway_events("accepted", 2),
     "lienthong_gateway_lookups_total": lambda metrics: metrics.count_gateway_lookups("population", "found"),
+    "lienthong_sign_ins_total": lambda metrics: metrics.count_sign_in("vneid", "linked"),
     "lienthong_gateway_request_seconds": lambda metrics: metrics.observe_gateway_request("/v1/events", 0.01),
     "lienthong_commits_total": lambda metrics: metrics.count_commits("intake", "ok"),
     "lienthong_target_paused": lambda metrics: metrics.set_target_pause("deliver", "portal", "window", ["window"]),
