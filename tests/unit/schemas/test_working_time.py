@@ -31,6 +31,8 @@ def at(text: str) -> datetime:
         ("2026-10-08T09:00", 2, TimeUnit.CALENDAR_DAY, "2026-10-12T17:00"),
         ("2026-01-30T09:00", 1, TimeUnit.MONTH, "2026-03-02T17:00"),
         ("2026-10-08T09:00", 1, TimeUnit.MONTH, "2026-11-09T17:00"),
+        ("2026-12-31T09:00", 1, TimeUnit.MONTH, "2027-02-01T17:00"),
+        ("2026-11-30T09:00", 1, TimeUnit.MONTH, "2026-12-30T17:00"),
     ],
 )
 def test_a_term_ends_as_the_civil_code_says(received: str, amount: int, unit: TimeUnit, end: str) -> None:
@@ -74,6 +76,15 @@ def test_an_open_pause_has_no_deadline_and_a_closed_one_moves_it() -> None:
     assert deadline(at("2026-10-08T09:00"), term, pauses=[Pause(begin, at("2026-10-12T10:00"))]) == at(
         "2026-10-14T17:00"
     )
+
+
+def test_a_pause_on_the_day_of_reception_takes_no_day() -> None:
+    """That day does not count anyway, so it cannot be lost twice."""
+    pause = Pause(at("2026-10-08T10:00"), at("2026-10-08T11:00"))
+
+    for unit in (TimeUnit.WORKING_DAY, TimeUnit.CALENDAR_DAY, TimeUnit.MONTH):
+        term = Term(1, unit)
+        assert deadline(at("2026-10-08T09:00"), term, pauses=[pause]) == deadline(at("2026-10-08T09:00"), term)
 
 
 def test_hours_stop_to_the_minute() -> None:
