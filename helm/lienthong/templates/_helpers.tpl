@@ -78,12 +78,29 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $connectors . $connector.config -}}
 {{- end -}}
 {{- $_ := set $config "connectors" $connectors -}}
+{{- if include "lienthong.sharesLimits" . -}}
+{{- $_ := set $config "ledger" (dict "url" (include "lienthong.ledgerUrl" .root | fromYaml)) -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/*
+Not empty if a pipeline calls a target with limits: these are counted together with all other pods, in the ledger's
+database.
+*/}}
+{{- define "lienthong.sharesLimits" -}}
+{{- range .pipeline.connectors -}}
+{{- if hasKey ((get $.root.Values.connectors .).config | default dict) "limits" -}}yes{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "lienthong.ledgerUrl" -}}
+from_file: /etc/lienthong/secrets/ledger/{{ .Values.ledger.urlKey }}
 {{- end -}}
 
 {{- define "lienthong.ledgerConfig" -}}
 {{- $config := include "lienthong.commonConfig" . | fromYaml -}}
-{{- $_ := set $config "ledger" (dict "url" (dict "from_file" (printf "/etc/lienthong/secrets/ledger/%s" .Values.ledger.urlKey))) -}}
+{{- $_ := set $config "ledger" (dict "url" (include "lienthong.ledgerUrl" . | fromYaml)) -}}
 {{- toYaml $config -}}
 {{- end -}}
 

@@ -206,6 +206,22 @@ def test_only_users_of_a_connector_get_its_secret(render):
     } == mounts
 
 
+def test_pods_that_share_a_limit_count_in_one_place(render):
+    """Each pod counting for itself would send the target as many times its limit as there are pods."""
+    limit = "connectors.portal.config.limits.budget.daily=1000"
+    objects = render(_CHART / "ci" / "production.yaml", "--set", limit)
+    (config,) = [each for each in _of_kind(objects, "ConfigMap").values() if "gateway.yaml" in each.get("data", {})]
+    told = {name: yaml.safe_load(text) for name, text in config["data"].items() if name.startswith("pipeline-")}
+    pods = {name.removeprefix("hub-lienthong-"): str(pod) for name, pod in _pods(objects)}
+
+    sharing = {name for name, each in told.items() if "ledger" in each}
+    assert sharing == {"pipeline-deliver-dossier.yaml"}
+    shared = told["pipeline-deliver-dossier.yaml"]["ledger"]
+    assert shared == yaml.safe_load(config["data"]["gateway.yaml"])["ledger"]
+    assert f"{_SECRET_FOLDER}ledger" in pods["deliver-dossier"]
+    assert f"{_SECRET_FOLDER}ledger" not in pods["verify-dossier"]
+
+
 def test_a_gateway_with_a_counter_gets_what_it_asks(render):
     """The gateway has the configuration and the secret of the connectors that officials may ask, and of no other."""
     asked = "gateway.lookups.population.purposes.reception=ND-118-2025"

@@ -41,7 +41,7 @@ async def test_a_write_that_only_waited_for_a_connection_was_not_sent():
     """The limit of a call also runs while it waits for its turn; such a record is simply sent later."""
     async with (
         running(target()) as url,
-        ClientFactory().create(base_url=url, timeout_seconds=0.2, max_connections=1) as client,
+        ClientFactory().create(base_url=url, timeout_seconds=1.5, max_connections=1) as client,
     ):
         results = await asyncio.gather(
             *(call(client, "POST", "/never", clock=SystemClock(), content=b"1", is_write=True) for _ in range(3)),
