@@ -95,7 +95,7 @@ class Feed(Source):
                     size *= 2
                     continue
                 if page:
-                    newest = max(min(page[-1][0], began), int(cursor or page[0][0]))
+                    newest = max(min(page[-1][0], began), int(cursor) if cursor else -100)
                     yield SourceBatch([self.made(name) for _, name in page], str(newest), [name for _, name in page])
                 if not is_full:
                     return
