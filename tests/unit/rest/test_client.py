@@ -106,7 +106,7 @@ async def test_every_fault_of_a_target_is_told_apart(behaviour, kind, reason):
     """A write that was surely refused is retriable; one that may have happened is not."""
     async with running(target(**behaviour)) as url:
         with pytest.raises(kind) as caught:
-            await ask(url, content=b"<a/>", is_write=True, expected="xml", timeout_seconds=0.15)
+            await ask(url, content=b"<a/>", is_write=True, expected="xml", timeout_seconds=1.0)
     assert caught.value.reason == reason
 
 
@@ -114,9 +114,9 @@ async def test_every_fault_of_a_target_is_told_apart(behaviour, kind, reason):
 async def test_answer_that_breaks_off_leaves_a_write_unknown(path):
     """Headers of success without the whole body prove nothing, and a dripping target holds nobody for ever."""
     async with running(target()) as url:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             with pytest.raises(OutcomeUnknownError):
-                await ask(url, path, is_write=True, timeout_seconds=0.15)
+                await ask(url, path, is_write=True, timeout_seconds=1.0)
 
 
 async def test_refused_connection_is_retriable_even_for_a_write(unused_tcp_port):
