@@ -90,7 +90,9 @@ def run_mutants(seed: int, logs: Path) -> list[dict[str, Any]]:
                 row: dict[str, Any] = {"mutant": name, "title": mutant.title, "is_red": False, "case": "", "found": ""}
                 for number, wanted in enumerate(mutant.cases):
                     result = run_case(CASES[wanted], stages, seed + number, name, keep=logs / "mutants")
-                    row |= {"is_red": bool(result.problems), "case": wanted, "found": _found(result)}
+                    findings = _findings(result)
+                    missed = [each for each in findings if mutant.finding in each]
+                    row |= {"is_red": bool(missed), "case": wanted, "found": "; ".join(missed or findings) or "nothing"}
                     if row["is_red"]:
                         break
                 rows.append(row)
@@ -123,11 +125,10 @@ def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
     output.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
-def _found(result: Result) -> str:
+def _findings(result: Result) -> list[str]:
     verdict = result.verdict
     counts = {name: getattr(verdict, name) for name in ("lost", "effects_repeated", "inversions", "unexpected")}
-    found = [f"{name}: {count}" for name, count in counts.items() if count]
-    return "; ".join(found) or (result.problems[-1] if result.problems else "nothing")
+    return [*(f"{name}: {count}" for name, count in counts.items() if count), *result.problems]
 
 
 def _is_fine(result: Result) -> bool:

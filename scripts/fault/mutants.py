@@ -10,11 +10,13 @@ class Mutant(NamedTuple):
     Attributes:
         title: What is missing.
         cases: Cases of which at least one must turn red.
+        finding: What the case must have found: a worker that only breaks down would turn any case red.
         apply: Switches it off in this process.
     """
 
     title: str
     cases: tuple[str, ...]
+    finding: str
     apply: Callable[[], None]
 
 
@@ -30,8 +32,8 @@ def _without_lanes() -> None:
 
     submit = LaneDispatcher.submit
 
-    async def anywhere(self: Any, item: Any, _key: Any) -> None:
-        await submit(self, item, object())
+    async def anywhere(self: Any, item: Any, _key: Any, **more: Any) -> None:
+        await submit(self, item, object(), **more)
 
     LaneDispatcher.submit = anywhere  # type: ignore[method-assign]
 
@@ -60,12 +62,22 @@ def _without_crash_marker() -> None:
 
 MUTANTS: dict[str, Mutant] = {
     "watermark": Mutant(
-        "the watermark: what was fetched is committed", ("every-worker-kill", "worker-kill"), _without_watermark
+        "the watermark: what was fetched is committed",
+        ("every-worker-kill", "worker-kill"),
+        "lost:",
+        _without_watermark,
     ),
-    "lanes": Mutant("the lanes: records of one key run at once", ("target-503",), _without_lanes),
-    "parking": Mutant("parking: nothing waits behind a record in review", ("target-half-answer",), _without_parking),
-    "leases": Mutant("leases: every worker takes the whole quota", ("lease-holder-kill",), _without_leases),
+    "lanes": Mutant("the lanes: records of one key run at once", ("target-503",), "inversions:", _without_lanes),
+    "parking": Mutant(
+        "parking: nothing waits behind a record in review", ("target-half-answer",), "inversions:", _without_parking
+    ),
+    "leases": Mutant(
+        "leases: every worker takes the whole quota", ("lease-holder-kill",), "beyond the quota", _without_leases
+    ),
     "crash-marker": Mutant(
-        "the crash marker: a record may end its worker for ever", ("crash-exception",), _without_crash_marker
+        "the crash marker: a record may end its worker for ever",
+        ("crash-exception",),
+        "set aside",
+        _without_crash_marker,
     ),
 }
