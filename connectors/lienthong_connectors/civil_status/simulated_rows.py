@@ -26,14 +26,15 @@ def rows_of(event: LifeEvent) -> list[tuple[str, Row]]:
     return [(module, row) for row in rows]
 
 
-def generated_rows(count: int, seed: int) -> list[tuple[str, Row]]:
+def generated_rows(count: int, seed: int, first_day: date) -> list[tuple[str, Row]]:
     """Return module and row of the last state of many dossiers.
 
     Args:
         count: How many.
         seed: What they follow from.
+        first_day: When the first of them were submitted.
     """
-    return [rows_of(event)[-1] for event in life_events(count, seed)]
+    return [rows_of(event)[-1] for event in life_events(count, seed, first_day)]
 
 
 def _row(update: Mapping[str, Any], module: str) -> Row:

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -10,6 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lienthong.clock import SystemClock, to_vietnam
 from lienthong.connector import SimulatorSpec
 from lienthong.errors import ConfigurationError
 from lienthong.testing.simulator import Ledger, create_application, split_options
@@ -17,6 +19,8 @@ from lienthong_connectors.civil_status.simulated_rows import Row, generated_rows
 from lienthong_connectors.civil_status.wire import MODULES, read_moment
 
 _MOST = 1_000
+#: Made-up dossiers change during six days; a poll that begins a month ago finds all of them, whenever it runs.
+_DAYS_BEFORE = 7
 
 
 class SimulatorOptions(BaseModel):
@@ -30,6 +34,7 @@ class SimulatorOptions(BaseModel):
         token_seconds: How long a token is said to last.
         dossiers: Made-up dossiers at the start.
         seed: What they follow from.
+        first_day: When the first of them were submitted; by default a week before the simulator starts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -41,6 +46,7 @@ class SimulatorOptions(BaseModel):
     token_seconds: int = Field(default=3_600, ge=1)
     dossiers: int = Field(default=0, ge=0, le=600_000)
     seed: int = 1
+    first_day: date = Field(default_factory=lambda: _today() - timedelta(days=_DAYS_BEFORE))
 
 
 class CivilStatusSimulator:
@@ -56,7 +62,7 @@ class CivilStatusSimulator:
         self.ledger = ledger
         self.tokens: set[str] = set()
         self.rows: dict[tuple[str, str], Row] = {}
-        for module, row in generated_rows(options.dossiers, options.seed):
+        for module, row in generated_rows(options.dossiers, options.seed, options.first_day):
             self.rows[module, str(row["maHoSoLT"])] = row
 
     async def token(self, request: web.Request) -> web.Response:
@@ -151,6 +157,10 @@ def create(options: Mapping[str, Any]) -> web.Application:
             web.delete("/_control/tokens", simulator.end_tokens),
         ],
     )
+
+
+def _today() -> date:
+    return to_vietnam(SystemClock().now()).date()
 
 
 def _answer(document: Any) -> web.Response:

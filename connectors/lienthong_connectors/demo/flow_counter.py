@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from lienthong_connectors.demo.observe import Topics
 from lienthong_connectors.demo.place import Place
 from lienthong_connectors.demo.publish import fetch_token
 from lienthong_schemas.generator import LEGAL_BASIS
+from lienthong_schemas.generator.dossiers import FIRST_DAY
 from lienthong_schemas.generator.places import COMMUNES
 
 _NUMBER: Final = 2
@@ -33,8 +35,8 @@ class CounterFlow(Flow):
     name = "counter"
     title = "Tra cứu tại quầy / lookups at the counter"
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, today: date = FIRST_DAY) -> None:
+        super().__init__(seed, today)
         self._answers: list[tuple[int, dict[str, Any]]] = []
         self._refused = 0
 

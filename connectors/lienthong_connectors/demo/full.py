@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from rich.console import Console
 
-from lienthong.clock import Clock
+from lienthong.clock import Clock, to_vietnam
 from lienthong.config.models import HubSettings
 from lienthong.kafka.cluster import ClusterView
 from lienthong_connectors.demo.compare import Check, compare
-from lienthong_connectors.demo.flows import Flow, FlowTruth, Starter, all_flows, receipt_checks
+from lienthong_connectors.demo.flows import Flow, FlowTruth, Starter, all_flows, receipt_checks, total
 from lienthong_connectors.demo.leaks import Wanted, words_of
 from lienthong_connectors.demo.meters import Meters, Stage
 from lienthong_connectors.demo.observe import Platforms, Topics
@@ -37,7 +37,7 @@ class FullDemonstration(Demonstration):
 
     def __init__(self, options: Options, console: Console, clock: Clock) -> None:
         super().__init__(options, console, clock)
-        self._flows: Sequence[Flow] = all_flows(options.seed)
+        self._flows: Sequence[Flow] = all_flows(options.seed, to_vietnam(clock.now()).date())
         self._truths: dict[str, FlowTruth] = {}
         self._starter: Starter | None = None
         self._quiet_since = 0.0
@@ -83,7 +83,7 @@ class FullDemonstration(Demonstration):
         ledger = stages.pop("ledger")
         for flow in self._flows:
             for pipeline in flow.pipelines:
-                records = len(self._truths[flow.name].named(pipeline))
+                records = total(self._truths[flow.name].named(pipeline))
                 stages[pipeline] = Stage(pipeline, pipeline, records)
                 ledger.expected += records
         return {**stages, "ledger": ledger}

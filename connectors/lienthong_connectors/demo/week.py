@@ -22,6 +22,8 @@ VERIFY_SOURCE = "/lienthong/verify-dossier"
 #: Dossiers that come down from the nation.
 PORTAL_SOURCE = "urn:vn:dichvucong"
 LINKED_SOURCE = "urn:vn:lienthong-dichvucong"
+#: Of what the civil-status register tells; its ids follow from whole documents.
+CIVIL_STATUS_SOURCE = "/national/civil-status"
 #: (source, id) of a record.
 Name = tuple[str, str]
 
@@ -176,6 +178,7 @@ def _arrive(arrivals: list[Arrival], event: EventTruth) -> None:
 
 
 __all__ = [
+    "CIVIL_STATUS_SOURCE",
     "LINKED_SOURCE",
     "PIPELINES",
     "PORTAL_SOURCE",

@@ -45,17 +45,18 @@ class LifeEvent(NamedTuple):
         return "person.created" if self.kind == "birth" else "person.deceased"
 
 
-def life_events(count: int, seed: int = 1) -> Iterator[LifeEvent]:
+def life_events(count: int, seed: int = 1, first_day: date = FIRST_DAY) -> Iterator[LifeEvent]:
     """Yield made-up births and deaths, always the same for the same seed.
 
     Args:
         count: How many, at most 600,000: each needs three people.
         seed: What everything follows from.
+        first_day: When the first dossiers were submitted; the last change is at most six days later.
     """
     for index in range(count):
         draw = stream(seed, "life-event", index)
         kind = "birth" if draw.random() < 0.6 else "death"
-        moment = datetime.combine(FIRST_DAY + timedelta(days=index % 5), time(8, draw.randrange(60)), VIETNAM)
+        moment = datetime.combine(first_day + timedelta(days=index % 5), time(8, draw.randrange(60)), VIETNAM)
         someone = person(draw, 3 * index)
         common = {
             "dossier_code": f"{someone.commune.organisation}-{moment:%y%m%d}-{index:06}",

@@ -5,16 +5,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from lienthong.clock import SystemClock
 from lienthong_schemas.generator.life_events import life_events
 
 pytestmark = pytest.mark.kafka
 DOSSIERS = 30
+#: Recent: a source reads back a limited number of days.
+FIRST_DAY = SystemClock().now().date() - timedelta(days=7)
 AGREED = {"agreement": {"number": "07/TT", "valid_until": "2099-01-01"}, "purpose": "Thử nghiệm", "legal_basis": "Luật"}
 
 
@@ -45,7 +49,7 @@ def simulate(tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
 
 def test_each_declared_recipient_gets_its_fields_of_every_event(province, simulate, wait) -> None:
     """The truth arrives field by field; a recipient that is away holds up nobody, an undeclared one gets nothing."""
-    ministry = simulate("civil-status", dossiers=str(DOSSIERS))
+    ministry = simulate("civil-status", dossiers=str(DOSSIERS), first_day=FIRST_DAY.isoformat())
     recipients = simulate("life-events", keeps_documents="true")
     base = f"{recipients.base_url}/life-events"
     declared: dict[str, Any] = {
@@ -59,11 +63,11 @@ def test_each_declared_recipient_gets_its_fields_of_every_event(province, simula
         "away": {"url": "http://127.0.0.1:1/x", "api_key": "k", **AGREED, "events": {"person.created": ["full_name"]}},
     }
     source = {"base_url": str(ministry.base_url), "token_url": f"{ministry.base_url}/token", "client_id": "tinh"}
-    source |= {"client_secret": "s", "province_code": "46", "first_days": 366, "simulator": True}
+    source |= {"client_secret": "s", "province_code": "46", "first_days": 30, "simulator": True}
     hub = province.folder / "hub.yaml"
     connectors = {"civil-status": source, "life-events": {"recipients": declared, "simulator": True}}
     hub.write_text(json.dumps({"connectors": connectors}))
-    results = [each for each in life_events(DOSSIERS, 1) if each.result is not None]
+    results = [each for each in life_events(DOSSIERS, 1, FIRST_DAY) if each.result is not None]
     births = [each.result for each in results if each.kind == "birth"]
     names = ("poll-civil-status", "fan-out-life-event", "deliver-life-event")
     workers = [province.start(name, LIENTHONG_CONFIG=str(hub)) for name in names]

@@ -1,17 +1,19 @@
 """Each flow of a full demonstration: what it publishes is valid, its truth names nobody, and its checks see faults."""
 
 from collections import Counter
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.validation import validate
-from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_national
+from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_life_events, flow_national
 from lienthong_connectors.demo.flow_accounts import AccountFlow
 from lienthong_connectors.demo.flow_alerts import AlertFlow
 from lienthong_connectors.demo.flow_counter import CounterFlow
 from lienthong_connectors.demo.flow_feedback import FeedbackFlow
+from lienthong_connectors.demo.flow_life_events import LifeEventFlow
 from lienthong_connectors.demo.flow_national import NationalFlow
 from lienthong_connectors.demo.flows import FlowTruth, Starter, all_flows, receipt_checks
 from lienthong_connectors.demo.observe import Topics
@@ -34,6 +36,8 @@ def place(tmp_path):
             "one-stop": 5,
             "national-dossiers": 6,
             "feedback": 7,
+            "civil-status": 8,
+            "life-events": 9,
         }
     )
     return found
@@ -43,7 +47,7 @@ def _topics(flow, truth):
     topics = Topics()
     for pipeline in flow.pipelines:
         for name, kinds in truth.named(pipeline).items():
-            topics.receipts[pipeline][name]["topic", 0, 0] = kinds[0]
+            topics.receipts[pipeline][name] = {("topic", 0, number): kind for number, kind in enumerate(kinds)}
     topics.counts["verified.account"] = truth.numbers.get("linked", 0)
     return topics
 
@@ -172,6 +176,46 @@ def test_a_lost_a_repeated_and_an_unmarked_dossier_are_seen(national):
     del national.held[code]
     national.effects = {"create": 41, "update": 1}
     assert national.agree() == [False] * 4
+
+
+def test_births_that_the_declared_recipient_holds_agree_and_all_else_is_seen(monkeypatch, place):
+    """A lost birth, a death that nobody may be told of, a field too many and a repeat are four differences."""
+    flow = LifeEventFlow(3, date(2030, 2, 1))
+    births = [each.result for each in flow._events() if each.result and each.result_type == "person.created"]
+    told = {
+        str(number): {"type": "person.created", "data": {name: each[name] for name in flow_life_events._FIELDS}}
+        for number, each in enumerate(births)
+    }
+    effects = {"create": len(births)}
+    answers = {"held": {"health-insurance": told}, "ledger": {"effects": effects}}
+    monkeypatch.setattr(flow_life_events, "ask_json", lambda url: answers[url.rpartition("/")[2]])
+    agree = lambda: [each.agrees for each in flow.evidence(flow.truth(), place, Topics())]  # noqa: E731
+
+    assert agree() == [True] * 4
+    told["0"]["type"] = "person.deceased"
+    told["1"]["data"]["gender"] = "male"
+    effects["replace"] = 1
+    assert agree() == [False] * 4
+
+
+def test_births_and_deaths_are_of_the_days_before_the_demonstration():
+    """A source reads a limited number of days back, whatever year it is."""
+    today = date(2030, 2, 1)
+    moments = [update["occurred_at"][:10] for each in LifeEventFlow(3, today)._events() for update in each.updates]
+    assert (today - timedelta(days=8)).isoformat() < min(moments) <= max(moments) < today.isoformat()
+
+
+def test_records_that_share_a_name_agree_in_any_order_and_only_in_the_same_number():
+    """Copies for one recipient come from several partitions; one too few among many is still seen."""
+    flow = LifeEventFlow(3)
+    truth = flow.truth()
+    topics = _topics(flow, truth)
+    (name,) = truth.named("deliver-life-event")
+    kinds = list(reversed(truth.named("deliver-life-event")[name]))
+    topics.receipts["deliver-life-event"][name] = {("topic", 0, number): kind for number, kind in enumerate(kinds)}
+    assert all(check.agrees for check in receipt_checks(flow, truth, topics))
+    topics.receipts["deliver-life-event"][name].popitem()
+    assert not all(check.agrees for check in receipt_checks(flow, truth, topics))
 
 
 def test_feedback_that_the_nation_shows_as_it_is_agrees_and_other_is_seen(monkeypatch, place):
