@@ -9,6 +9,7 @@ import orjson
 from lienthong.errors import FatalError
 
 _TIMEOUT_SECONDS = 60.0
+_SUCCESS = (200, 204)
 
 
 def ask(url: str, method: str = "GET", body: Any = None) -> bytes:
@@ -33,7 +34,7 @@ def ask(url: str, method: str = "GET", body: Any = None) -> bytes:
         raise FatalError(f"{parts.netloc}{parts.path} gives no answer ({type(error).__name__})") from error
     finally:
         connection.close()
-    if response.status != 200:
+    if response.status not in _SUCCESS:
         raise FatalError(f"{parts.netloc}{parts.path} answered {response.status}")
     return answer
 

@@ -17,6 +17,8 @@ from lienthong_schemas.generator.feedbacks import SOURCE, SYSTEM, FeedbackTruth,
 
 _NATION: Final = "feedback"
 _COUNT: Final = 40
+#: How codes begin of what the nation received itself, and assigned to the province.
+ASSIGNED: Final = "QG-"
 #: Parts of a feedback at the nation that the truth says something about.
 _ANSWER, _PUBLICATION = "answer", "publication"
 
@@ -70,7 +72,8 @@ class FeedbackFlow(Flow):
     def evidence(self, truth: FlowTruth, place: Place, topics: Topics) -> list[Check]:
         """Return what the national system holds."""
         del topics
-        held = ask_json(f"{place.url(_NATION)}/_control/feedbacks")
+        shown = ask_json(f"{place.url(_NATION)}/_control/feedbacks")
+        held = {code: each for code, each in shown.items() if not code.startswith(ASSIGNED)}
         wanted = {each.feedback_code: each for each in self._truths()}
         wrong = sorted(code for code in wanted.keys() | held.keys() if not _is_right(wanted.get(code), held.get(code)))
         answered = sum(_ANSWER in each["parts"] for each in held.values())

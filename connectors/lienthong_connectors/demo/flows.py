@@ -182,10 +182,11 @@ def all_flows(seed: int, today: date = FIRST_DAY) -> tuple[Flow, ...]:
     from lienthong_connectors.demo.flow_alerts import AlertFlow
     from lienthong_connectors.demo.flow_counter import CounterFlow
     from lienthong_connectors.demo.flow_feedback import FeedbackFlow
+    from lienthong_connectors.demo.flow_feedback_down import FeedbackDownFlow
     from lienthong_connectors.demo.flow_life_events import LifeEventFlow
     from lienthong_connectors.demo.flow_national import NationalFlow
 
-    kinds = (NationalFlow, LifeEventFlow, AccountFlow, FeedbackFlow, AlertFlow, CounterFlow)
+    kinds = (NationalFlow, LifeEventFlow, AccountFlow, FeedbackFlow, FeedbackDownFlow, AlertFlow, CounterFlow)
     return tuple(kind(seed, today) for kind in kinds)
 
 

@@ -12,11 +12,28 @@ from lienthong.record import Record
 from lienthong.topic_names import TopicNames
 from lienthong_connectors.demo.ask import ask_json
 from lienthong_connectors.demo.place import Place
-from lienthong_connectors.demo.week import CIVIL_STATUS_SOURCE, LINKED_SOURCE, PORTAL_SOURCE, VERIFY_SOURCE, Name
+from lienthong_connectors.demo.week import (
+    CIVIL_STATUS_SOURCE,
+    LINKED_SOURCE,
+    NATIONAL_ALERT_SOURCE,
+    NATIONAL_FEEDBACK_SOURCE,
+    PORTAL_SOURCE,
+    VERIFY_SOURCE,
+    Name,
+)
 
 _PAGE = 5_000
-#: Sources whose ids are the hub's own business, so that records are named by their dossier.
-_NAMED_BY_KEY = frozenset({VERIFY_SOURCE, PORTAL_SOURCE, LINKED_SOURCE, CIVIL_STATUS_SOURCE})
+#: Sources whose ids are the hub's own business, so that records are named by their key, such as the dossier.
+_NAMED_BY_KEY = frozenset(
+    {
+        VERIFY_SOURCE,
+        PORTAL_SOURCE,
+        LINKED_SOURCE,
+        CIVIL_STATUS_SOURCE,
+        NATIONAL_FEEDBACK_SOURCE,
+        NATIONAL_ALERT_SOURCE,
+    }
+)
 #: Beginnings of the names of topics whose values are open: nobody needs a right to personal data to read them.
 _OPEN_VALUES = ("receipts", "access-log", "state.")
 

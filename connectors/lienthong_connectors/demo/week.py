@@ -22,8 +22,10 @@ VERIFY_SOURCE = "/lienthong/verify-dossier"
 #: Dossiers that come down from the nation.
 PORTAL_SOURCE = "urn:vn:dichvucong"
 LINKED_SOURCE = "urn:vn:lienthong-dichvucong"
-#: Of what the civil-status register tells; its ids follow from whole documents.
+#: Of what the nation tells; its ids follow from whole documents.
 CIVIL_STATUS_SOURCE = "/national/civil-status"
+NATIONAL_FEEDBACK_SOURCE = "/national/feedback"
+NATIONAL_ALERT_SOURCE = "/national/alert-centre"
 #: (source, id) of a record.
 Name = tuple[str, str]
 
@@ -180,6 +182,8 @@ def _arrive(arrivals: list[Arrival], event: EventTruth) -> None:
 __all__ = [
     "CIVIL_STATUS_SOURCE",
     "LINKED_SOURCE",
+    "NATIONAL_ALERT_SOURCE",
+    "NATIONAL_FEEDBACK_SOURCE",
     "PIPELINES",
     "PORTAL_SOURCE",
     "VERIFY_SOURCE",

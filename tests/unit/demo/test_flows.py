@@ -8,11 +8,12 @@ import pytest
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.validation import validate
-from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_life_events, flow_national
+from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_feedback_down, flow_life_events, flow_national
 from lienthong_connectors.demo.flow_accounts import AccountFlow
 from lienthong_connectors.demo.flow_alerts import AlertFlow
 from lienthong_connectors.demo.flow_counter import CounterFlow
 from lienthong_connectors.demo.flow_feedback import FeedbackFlow
+from lienthong_connectors.demo.flow_feedback_down import FeedbackDownFlow
 from lienthong_connectors.demo.flow_life_events import LifeEventFlow
 from lienthong_connectors.demo.flow_national import NationalFlow
 from lienthong_connectors.demo.flows import FlowTruth, Starter, all_flows, receipt_checks
@@ -38,6 +39,7 @@ def place(tmp_path):
             "feedback": 7,
             "civil-status": 8,
             "life-events": 9,
+            "feedback-desk": 10,
         }
     )
     return found
@@ -108,8 +110,8 @@ def test_a_result_too_many_for_the_requesting_system_is_seen():
 def alerts(monkeypatch, place):
     """Give the flow of warnings with what the centre and the applications say they got; the test may change it."""
     flow = AlertFlow(2)
-    names = [event.attributes["id"] for event in flow._warnings()]
-    got = {app: list(names) for app in ("app-hue-s", "app-partner")}
+    names = flow._names()
+    got = {app: names + [each["messageId"] for each in flow._national()] for app in ("app-hue-s", "app-partner")}
     got["alert-centre"] = [*names, *(event.attributes["id"] for event in flow._observations())]
     calls = [1]
 
@@ -128,6 +130,12 @@ def alerts(monkeypatch, place):
 def test_warnings_that_arrive_once_each_agree(alerts):
     """The centre and two applications have everything, and the third was asked once."""
     assert alerts.agree() == [True] * 4
+
+
+def test_a_warning_of_the_nation_that_an_application_lacks_or_that_goes_back_is_seen(alerts):
+    """What comes down from the nation is for citizens, and never for the nation again."""
+    alerts.got["alert-centre"].append(alerts.got["app-hue-s"].pop())
+    assert alerts.agree() == [False, False, True, True]
 
 
 def test_a_lost_a_repeated_and_an_unwanted_warning_are_seen(alerts):
@@ -176,6 +184,24 @@ def test_a_lost_a_repeated_and_an_unmarked_dossier_are_seen(national):
     del national.held[code]
     national.effects = {"create": 41, "update": 1}
     assert national.agree() == [False] * 4
+
+
+def test_feedback_from_the_nation_that_is_handled_and_marked_agrees_and_other_is_seen(monkeypatch, place):
+    """A lost, a repeated, a spoilt and an unmarked feedback are differences."""
+    flow = FeedbackDownFlow(6)
+    held = [{"key": code, "detail": {"content": text}} for code, text in flow._contents().items()]
+    marked = [{"key": code, "operation": "acknowledged"} for code in flow._contents()]
+    desk = place.url("feedback-desk")
+    monkeypatch.setattr(flow_feedback_down, "ask_json", lambda url: held if url.startswith(f"{desk}/") else marked)
+    agree = lambda: [each.agrees for each in flow.evidence(flow.truth(), place, Topics())]  # noqa: E731
+
+    assert agree() == [True] * 3
+    assert flow.is_done(flow.truth(), place)
+    held[0] = held[1]
+    held[2]["detail"] = {"content": "x"}
+    marked.pop()
+    assert agree() == [False] * 3
+    assert not flow.is_done(flow.truth(), place)
 
 
 def test_births_that_the_declared_recipient_holds_agree_and_all_else_is_seen(monkeypatch, place):
