@@ -11,6 +11,7 @@ from lienthong_schemas.account_merge import SubjectMergedV1, SubjectUnmergedV1
 from lienthong_schemas.alert import AlertWarningV1, ObservationRecordedV1
 from lienthong_schemas.base import open_model
 from lienthong_schemas.civil_status import CivilStatusUpdatedV1
+from lienthong_schemas.civil_status_request import CivilStatusRequestedV1
 from lienthong_schemas.dossier import DossierProgressV1, DossierSnapshotV1, DossierVerifiedV1
 from lienthong_schemas.feedback import FeedbackSnapshotV1
 from lienthong_schemas.life_event import PersonCreatedV1, PersonDeceasedV1
@@ -117,6 +118,17 @@ SCHEMAS = (
         key=_dossier_code,
         classification="personal",
         title_vi="Trạng thái hồ sơ hộ tịch",
+    ),
+    SchemaSpec(
+        type="civil-status.requested",
+        version=1,
+        domain="civil-status",
+        producer_model=CivilStatusRequestedV1,
+        consumer_model=open_model(CivilStatusRequestedV1),
+        key=_dossier_code,
+        classification="sensitive",
+        title_vi="Hồ sơ đăng ký hộ tịch",
+        subject=_identifiers(lambda model: model.death.person if model.death is not None else model.applicant),
     ),
     SchemaSpec(
         type="account.link.requested",

@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 import orjson
 
-from lienthong.clock import to_vietnam
 from lienthong.connector import ConnectorContext, PollContext, Source, SourceBatch, SourceEvent
 from lienthong.envelope import JSON_TYPE, SPEC_VERSION, Event
-from lienthong.errors import RejectedByTargetError, ScopeError, TargetConfigurationError, TargetUnavailableError
-from lienthong.rest import ClientCredentialsAuth, RotatingSecret, call, table
+from lienthong.errors import TargetConfigurationError
+from lienthong.rest import call, table
 from lienthong.schema import dataschema
 from lienthong_connectors.civil_status.config import CivilStatusConfig
 from lienthong_connectors.civil_status.mapping import code_of, result_of, update_of
+from lienthong_connectors.civil_status.ministry import check_agreement, open_client, read_rows
 from lienthong_connectors.civil_status.position import read_position, start_of, write_position
 from lienthong_connectors.civil_status.wire import MODULES, read_moment, wire_moment
 
@@ -45,22 +45,7 @@ class CivilStatusSource(Source[CivilStatusConfig]):
 
     async def open(self) -> None:
         """Build the HTTP client; the first call gets a token."""
-        config = self.config
-        self._http = self.context.http.create(
-            base_url=config.base_url,
-            timeout_seconds=config.timeout_seconds,
-            headers={"Accept": JSON_TYPE, "Content-Type": JSON_TYPE},
-            ca_file=config.ca_file,
-            client_certificate_file=config.client_certificate_file,
-            client_key_file=config.client_key_file,
-        )
-        fixed = [config.client_secret] if config.client_secret is not None else []
-        self._http.auth = ClientCredentialsAuth(
-            token_url=config.token_url,
-            client_id=config.client_id,
-            client_secret=RotatingSecret(fixed, config.client_secret_files, name="civil-status client_secret"),
-            clock=self.context.clock,
-        )
+        self._http = open_client(self.config, self.context)
 
     async def close(self) -> None:
         """Close the HTTP client."""
@@ -81,7 +66,7 @@ class CivilStatusSource(Source[CivilStatusConfig]):
             ScopeError: The agreement does not cover the poll.
             TargetConfigurationError: The ministry refuses our key, or the cursor is none of ours.
         """
-        self._check_agreement(context)
+        check_agreement(self.config, context.purpose, self.context.clock)
         position = read_position(cursor)
         for kind in self.config.kinds:
             start = start_of(
@@ -156,30 +141,4 @@ class CivilStatusSource(Source[CivilStatusConfig]):
             statuses=self._statuses,
             content=orjson.dumps(question),
         )
-        try:
-            answer = orjson.loads(response.content)
-        except orjson.JSONDecodeError:
-            answer = None
-        rows = answer.get("value") if isinstance(answer, dict) else None
-        if isinstance(answer, dict) and str(answer.get("status")) == "0":
-            raise RejectedByTargetError(
-                "the ministry refuses the scan; compare province_code and kinds with what was agreed on",
-                reason="scan_refused",
-            )
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            # Without the cause: a JSON error carries the whole document, which is personal.
-            raise TargetUnavailableError("the ministry answered with something that is no scan", reason="no_scan")
-        return rows
-
-    def _check_agreement(self, context: PollContext) -> None:
-        agreement = self.config.agreement
-        if agreement is None:
-            return
-        is_over = to_vietnam(self.context.clock.now()).date() > agreement.valid_until
-        if is_over or (agreement.purpose and context.purpose != agreement.purpose):
-            raise ScopeError(
-                "the agreement with the ministry has expired or does not cover this purpose; renew it",
-                scope_kind="agreement",
-                scope=agreement.number,
-                reason="agreement_expired" if is_over else "agreement_purpose",
-            )
+        return read_rows(response.content)

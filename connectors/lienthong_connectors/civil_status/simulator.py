@@ -1,4 +1,4 @@
-"""The simulated scan of the Ministry of Justice: a real HTTP server with OAuth tokens and paged results."""
+"""The simulated exchange of the Ministry of Justice: dossiers are pushed, and a paged scan tells their results."""
 
 import base64
 import secrets
@@ -14,9 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lienthong.clock import SystemClock, to_vietnam
 from lienthong.connector import SimulatorSpec
 from lienthong.errors import ConfigurationError
-from lienthong.testing.simulator import Ledger, create_application, split_options
+from lienthong.testing.simulator import STATE, Ledger, create_application, split_options
+from lienthong_connectors.civil_status.simulated_registry import (
+    EARLIEST,
+    REPEATED,
+    TAKEN,
+    entered_row,
+    first_row,
+    problem_of,
+    refusal,
+)
 from lienthong_connectors.civil_status.simulated_rows import Row, generated_rows
-from lienthong_connectors.civil_status.wire import MODULES, read_moment
+from lienthong_connectors.civil_status.wire import MODULES, read_moment, wire_moment
 
 _MOST = 1_000
 #: Made-up dossiers change during six days; a poll that begins a month ago finds all of them, whenever it runs.
@@ -31,6 +40,7 @@ class SimulatorOptions(BaseModel):
         client_secret: Its secret.
         token_path: Path of the token endpoint.
         scan_endpoint: Path of the scan.
+        push_endpoint: Path of the push.
         token_seconds: How long a token is said to last.
         dossiers: Made-up dossiers at the start.
         seed: What they follow from.
@@ -43,6 +53,7 @@ class SimulatorOptions(BaseModel):
     client_secret: str = Field(default="", repr=False)
     token_path: str = "/token"  # noqa: S105 - a path, not a secret
     scan_endpoint: str = "/quetHoSo"
+    push_endpoint: str = "/dayHoSo"
     token_seconds: int = Field(default=3_600, ge=1)
     dossiers: int = Field(default=0, ge=0, le=600_000)
     seed: int = 1
@@ -50,7 +61,7 @@ class SimulatorOptions(BaseModel):
 
 
 class CivilStatusSimulator:
-    """Handlers of the scan.
+    """Handlers of the push and the scan.
 
     Args:
         options: What it was told.
@@ -62,6 +73,10 @@ class CivilStatusSimulator:
         self.ledger = ledger
         self.tokens: set[str] = set()
         self.rows: dict[tuple[str, str], Row] = {}
+        #: What was pushed, as it came: the results follow from it.
+        self.pushed: dict[tuple[str, str], Row] = {}
+        #: What every push is answered without being looked at; None for the right answer.
+        self.answer: Any = None
         for module, row in generated_rows(options.dossiers, options.seed, options.first_day):
             self.rows[module, str(row["maHoSoLT"])] = row
 
@@ -100,10 +115,13 @@ class CivilStatusSimulator:
         question = orjson.loads(await request.read())
         module, since = str(question.get("module")), read_moment(question.get("tuThoiDiem"))
         self.ledger.record_call("scan", "", module, 200)
+        wanted = set(question.get("maDinhDanhHoSo") or ())
         size, page = int(question.get("soLuongHoSoTraVe", _MOST)), int(question.get("trang", 1))
+        if since is None and wanted:
+            # Who asks for dossiers by their codes needs no time.
+            since = EARLIEST
         if module not in MODULES.values() or not question.get("maTinh") or since is None or size > _MOST:
             return _answer({"status": 0, "statusDescription": "Tham số không hợp lệ", "value": None})
-        wanted = set(question.get("maDinhDanhHoSo") or ())
         found = []
         for (of_module, code), row in self.rows.items():
             changed = read_moment(row.get("thoiGianThucHien"))
@@ -112,6 +130,50 @@ class CivilStatusSimulator:
         found.sort(key=lambda item: item[:2])
         part = found[(page - 1) * size : page * size]
         return _answer({"status": 1, "statusDescription": "Thành công", "value": [row for _, _, row in part]})
+
+    async def push(self, request: web.Request) -> web.Response:
+        """Take one dossier; a code that is there already is left as it is, and the answer says so.
+
+        Args:
+            request: ``{maDonVi, module, maHoSoLT, maHoSoMCDT, ngayTiepNhan, data, fileDinhKem}``.
+        """
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            self.ledger.record_call("push", "", "", 401)
+            return web.Response(status=401)
+        body = orjson.loads(await request.read())
+        key = (str(body.get("module")), str(body.get("maHoSoLT")))
+        self.ledger.record_call("push", "", key[1], 200)
+        if self.answer is not None:
+            return _answer(self.answer)
+        problem = problem_of(body)
+        if problem:
+            return _answer(refusal(problem))
+        if key in self.rows:
+            return _answer({**REPEATED})
+        now = to_vietnam(request.app[STATE].clock.now())
+        self.pushed[key], self.rows[key] = body, first_row(body, wire_moment(now))
+        self.ledger.record_effect("push", key[1], body)
+        return _answer({**TAKEN})
+
+    async def enter(self, request: web.Request) -> web.Response:
+        """Enter all that was pushed into the register, as the registrars would: the scan then tells the results.
+
+        Args:
+            request: ``{"thoiDiem": …}``, when.
+        """
+        moment = str(orjson.loads(await request.read())["thoiDiem"])
+        for number, (key, body) in enumerate(sorted(self.pushed.items()), start=1):
+            self.rows[key] = entered_row(body, moment, number)
+        return _answer({"dossiers": len(self.pushed)})
+
+    async def put_answer(self, request: web.Request) -> web.Response:
+        """Answer every push so from now on, without taking it.
+
+        Args:
+            request: The answer; null for the right one.
+        """
+        self.answer = orjson.loads(await request.read())
+        return _answer({})
 
     async def put_rows(self, request: web.Request) -> web.Response:
         """Add dossiers, or give those that are there another state.
@@ -153,6 +215,9 @@ def create(options: Mapping[str, Any]) -> web.Application:
         [
             web.post(checked.token_path, simulator.token),
             web.post(checked.scan_endpoint, simulator.scan),
+            web.post(checked.push_endpoint, simulator.push),
+            web.put("/_control/answer", simulator.put_answer),
+            web.post("/_control/enter", simulator.enter),
             web.put("/_control/rows", simulator.put_rows),
             web.delete("/_control/tokens", simulator.end_tokens),
         ],

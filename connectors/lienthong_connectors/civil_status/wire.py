@@ -1,4 +1,4 @@
-"""Names and forms of the ministry's scan, without any decision.
+"""Names and forms of the ministry's exchange, without any decision.
 
 Source:
     A provincial client of the linked procedures for births and deaths. The codes of sexes, the form of dates, the empty

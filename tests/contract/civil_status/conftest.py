@@ -16,9 +16,10 @@ from lienthong.connector import ConnectorContext, PollContext, SourceBatch
 from lienthong.rest import ClientFactory
 from lienthong.testing.clock import FakeClock
 from lienthong.testing.simulator import STATE, Ledger, running
-from lienthong_connectors.civil_status import CONNECTOR
-from lienthong_connectors.civil_status.config import CivilStatusConfig
+from lienthong_connectors.civil_status import CONNECTOR, REGISTRY
+from lienthong_connectors.civil_status.config import CivilStatusConfig, RegistryConfig
 from lienthong_connectors.civil_status.connector import CivilStatusSource
+from lienthong_connectors.civil_status.registry import CivilStatusRegistry
 from lienthong_connectors.civil_status.simulated_rows import rows_of
 from lienthong_connectors.civil_status.simulator import SIMULATOR
 from lienthong_schemas.generator.dossiers import FIRST_DAY
@@ -47,6 +48,18 @@ class Ministry:
     async def end_tokens(self) -> None:
         """End all tokens."""
         (await self.control.delete("/_control/tokens")).raise_for_status()
+
+    async def answer(self, answer: Any) -> None:
+        """Answer every push so."""
+        (await self.control.put("/_control/answer", json=answer)).raise_for_status()
+
+    async def enter(self, moment: str) -> None:
+        """Enter all that was pushed."""
+        (await self.control.post("/_control/enter", json={"thoiDiem": moment})).raise_for_status()
+
+    def pushed(self) -> list[str]:
+        """Return the codes of the dossiers that were taken, one for each effect."""
+        return [effect.key for effect in self.ledger.effects if effect.operation == "push"]
 
     def scans(self) -> int:
         """Return how many scans were answered."""
@@ -96,6 +109,38 @@ async def make_source(ministry: Ministry) -> AsyncIterator[MakeSource]:
 async def source(make_source: MakeSource) -> CivilStatusSource:
     """Build one open connector."""
     return await make_source()
+
+
+MakeRegistry = Callable[..., Awaitable[CivilStatusRegistry]]
+
+
+@pytest.fixture
+async def make_registry(ministry: Ministry) -> AsyncIterator[MakeRegistry]:
+    """Build open sinks, closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**changes: Any) -> CivilStatusRegistry:
+            """Build and open one, with some settings changed."""
+            config = RegistryConfig.model_validate(
+                {
+                    "base_url": ministry.url,
+                    "token_url": f"{ministry.url}/token",
+                    "client_id": "tinh",
+                    "client_secret": SecretStr(SECRET),
+                    "province_code": "46",
+                    "paper_types": {"personal_id": "5"},
+                    "timeout_seconds": 5,
+                    "simulator": True,
+                    **changes,
+                }
+            )
+            context = ConnectorContext(ClientFactory(), FakeClock(), structlog.get_logger())
+            sink = REGISTRY.factory(config, context)
+            stack.push_async_callback(sink.close)
+            await sink.open()
+            return sink
+
+        yield make
 
 
 def poll_context(**changes: Any) -> PollContext:

@@ -159,6 +159,7 @@ def test_every_installed_pipeline_is_sound() -> None:
         "fan-out-alert",
         "deliver-notice",
         "poll-civil-status",
+        "deliver-civil-status",
         "fan-out-life-event",
         "deliver-life-event",
         "poll-national-dossiers",
