@@ -18,6 +18,7 @@ from lienthong_connectors.demo.week import (
     NATIONAL_ALERT_SOURCE,
     NATIONAL_FEEDBACK_SOURCE,
     PORTAL_SOURCE,
+    SIGN_IN_SOURCE,
     VERIFY_SOURCE,
     Name,
 )
@@ -34,6 +35,10 @@ _NAMED_BY_KEY = frozenset(
         NATIONAL_ALERT_SOURCE,
     }
 )
+#: Sources whose records have no name that could be known before.
+_WITHOUT_NAME = frozenset({SIGN_IN_SOURCE})
+#: Whose questions are counted with those about dossiers.
+_REGISTER = "population"
 #: Beginnings of the names of topics whose values are open: nobody needs a right to personal data to read them.
 _OPEN_VALUES = ("receipts", "access-log", "state.")
 
@@ -45,8 +50,9 @@ class Topics:
     Attributes:
         counts: Topic without the province's prefix → records.
         receipts: Pipeline → record → place of the arrival → outcome.
-        intents: Ids of questions whose intent is in the access log.
-        answered: Ids of questions whose result is there, after the intent.
+        intents: Ids of questions to the population database whose intent is in the access log.
+        answered: Ids of those whose result is there, after the intent.
+        elsewhere: Other target → ids of questions whose result is there, after the intent.
         unreadable: Receipts and access-log entries that cannot be read.
         metadata: Keys, header names and header values of all records, each once.
         open_values: Topic → parts of the values of topics that may hold nothing personal, between quotation marks, each
@@ -59,7 +65,9 @@ class Topics:
     )
     intents: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
+    elsewhere: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unreadable: int = 0
+    _begun: set[str] = field(default_factory=set)
     metadata: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     open_values: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
 
@@ -99,19 +107,25 @@ class Topics:
             if topic == "receipts":
                 self._receipts(receipt.decode(value))
             elif topic == "access-log":
-                entry = access_log.decode(value)
-                if entry.phase is access_log.AccessPhase.INTENT:
-                    self.intents.add(entry.verification_id)
-                elif entry.verification_id in self.intents:
-                    self.answered.add(entry.verification_id)
+                self._access(access_log.decode(value))
         except DecodeError:
             self.unreadable += 1
+
+    def _access(self, entry: access_log.AccessEntry) -> None:
+        is_register = entry.target == _REGISTER
+        begun = self.intents if is_register else self._begun
+        if entry.phase is access_log.AccessPhase.INTENT:
+            begun.add(entry.verification_id)
+        elif entry.verification_id in begun:
+            (self.answered if is_register else self.elsewhere[entry.target]).add(entry.verification_id)
 
     def _receipts(self, batch: receipt.ReceiptBatch) -> None:
         mine = self.receipts[batch.pipeline]
         for row in batch.receipts:
-            name = (row.source, row.key if row.source in _NAMED_BY_KEY else row.id)
-            mine[name][batch.topic, batch.partition, row.offset] = row.kind
+            own = row.key if row.source in _NAMED_BY_KEY else row.id
+            mine[row.source, "" if row.source in _WITHOUT_NAME else own][batch.topic, batch.partition, row.offset] = (
+                row.kind
+            )
 
 
 def read_topics(view: ClusterView, names: TopicNames, topics: Iterable[str]) -> Topics:

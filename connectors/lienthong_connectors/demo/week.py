@@ -26,6 +26,8 @@ LINKED_SOURCE = "urn:vn:lienthong-dichvucong"
 CIVIL_STATUS_SOURCE = "/national/civil-status"
 NATIONAL_FEEDBACK_SOURCE = "/national/feedback"
 NATIONAL_ALERT_SOURCE = "/national/alert-centre"
+#: Of what the hub itself writes about sign-ins; ids and keys are made when they happen.
+SIGN_IN_SOURCE = "/hue/sign-in"
 #: (source, id) of a record.
 Name = tuple[str, str]
 
@@ -186,6 +188,7 @@ __all__ = [
     "NATIONAL_FEEDBACK_SOURCE",
     "PIPELINES",
     "PORTAL_SOURCE",
+    "SIGN_IN_SOURCE",
     "VERIFY_SOURCE",
     "Arrival",
     "Expectation",

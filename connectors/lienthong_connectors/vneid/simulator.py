@@ -94,12 +94,18 @@ def create(options: Mapping[str, Any], *, clock: Clock | None = None) -> web.App
     if key_file is not None:
         _write(Path(key_file), platform.private_key)
     routes = [web.get("/auth", _sign_in), web.post("/token", _redeem), web.get("/userinfo", _tell)]
+    routes.append(web.put("/_control/citizen", _sit_down))
     application = create_application("vneid", behaviour, Ledger(), routes, clock=clock)
     application[PLATFORM] = platform
     return application
 
 
 SIMULATOR = SimulatorSpec("vneid", "Hệ thống định danh và xác thực điện tử", create)
+
+
+async def _sit_down(request: web.Request) -> web.Response:
+    request.app[PLATFORM].accounts.citizens.insert(0, SimulatedCitizen(**orjson.loads(await request.read())))
+    return web.Response(status=204)
 
 
 async def _sign_in(request: web.Request) -> web.Response:

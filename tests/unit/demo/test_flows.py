@@ -8,7 +8,14 @@ import pytest
 
 from lienthong.registry.schemas import SchemaRegistry
 from lienthong.validation import validate
-from lienthong_connectors.demo import flow_alerts, flow_feedback, flow_feedback_down, flow_life_events, flow_national
+from lienthong_connectors.demo import (
+    flow_accounts,
+    flow_alerts,
+    flow_feedback,
+    flow_feedback_down,
+    flow_life_events,
+    flow_national,
+)
 from lienthong_connectors.demo.flow_accounts import AccountFlow
 from lienthong_connectors.demo.flow_alerts import AlertFlow
 from lienthong_connectors.demo.flow_counter import CounterFlow
@@ -40,6 +47,7 @@ def place(tmp_path):
             "civil-status": 8,
             "life-events": 9,
             "feedback-desk": 10,
+            "vneid": 11,
         }
     )
     return found
@@ -80,30 +88,50 @@ def test_receipts_that_are_as_they_must_be_agree_and_others_are_named(kind):
         assert (check.agrees, check.differing) == (False, [f"{lost[0]} {lost[1]}"])
 
 
-def test_account_requests_are_records_and_every_case_is_there(monkeypatch):
+def test_account_requests_are_records_and_every_case_is_there(monkeypatch, place):
     """Nobody is asked about a conflict or without a number, and only matches are linked."""
     sent = []
-    monkeypatch.setattr("lienthong_connectors.demo.flow_accounts.publish_all", lambda events, *_: sent.extend(events))
+    citizens, profiles = [], []
+    monkeypatch.setattr(flow_accounts, "publish_all", lambda events, *_: sent.extend(events))
+    monkeypatch.setattr(flow_accounts, "ask", lambda _url, _method, citizen: citizens.append(citizen))
+    monkeypatch.setattr(
+        flow_accounts, "sign_in", lambda _place, _account, profile: profiles.append(profile) or "linked"
+    )
     flow = AccountFlow(5)
-    flow.start(None, None)
+    flow.start(place, None)
+    assert [each["level"] for each in citizens] == [2] * 6 + [1]
+    others = [
+        one["personal_id"] != two["holder"]["identifiers"][0]["value"]
+        for one, two in zip(citizens, profiles, strict=True)
+    ]
+    assert others == [False] * 5 + [True, False]
     registry = SchemaRegistry.installed()
     for event in sent:
         validate(registry.find(event.attributes["type"], event.attributes["dataschema"]), event.data)
     truth = flow.truth()
-    assert len(sent) == len(truth.outcomes["intake"]) == 36
+    together = truth.outcomes["link-account"].pop("/hue/sign-in ")
+    assert len(sent) == len(truth.outcomes["link-account"]) == 36
     assert Counter(truth.outcomes["link-account"].values()) == {"delivered": 20, "review": 16}
-    assert truth.questions == 32
-    assert len({row["personal_id"] for row in flow.people()}) == len(flow.people()) == 33
+    assert Counter(together.split()) == {"delivered": 4, "review": 2}
+    assert truth.questions == 37
+    assert len({row["personal_id"] for row in flow.people()}) == len(flow.people()) == 40
 
 
-def test_a_result_too_many_for_the_requesting_system_is_seen():
-    """An account that waits for an official is not linked."""
+def test_results_and_sign_ins_that_are_too_many_or_too_few_are_seen(monkeypatch, place):
+    """An account that waits for an official is not linked, and one of too low a level is not even asked for."""
     flow = AccountFlow(5)
     truth = flow.truth()
     topics = _topics(flow, truth)
-    assert [check.agrees for check in flow.evidence(truth, None, topics)] == [True]
+    topics.elsewhere["vneid"] = set(range(7))
+    ledger = {"effects": {"token": 7}}
+    monkeypatch.setattr(flow_accounts, "ask_json", lambda _: ledger)
+    flow._told = ["linked"] * 6 + ["refused"]
+    assert [check.agrees for check in flow.evidence(truth, place, topics)] == [True] * 5
     topics.counts["verified.account"] += 1
-    assert [check.agrees for check in flow.evidence(truth, None, topics)] == [False]
+    topics.elsewhere["vneid"].pop()
+    ledger["effects"]["token"] = 8
+    flow._told[-1] = "linked"
+    assert [check.agrees for check in flow.evidence(truth, place, topics)] == [False] * 5
 
 
 @pytest.fixture
