@@ -91,6 +91,7 @@ class AccountFlow(Flow):
             "public_url": place.url("gateway"),
             "system": _SYSTEM,
             "legal_basis": "Nghị định 69/2024/NĐ-CP Điều 18, Điều 19",
+            "actor": f"officer-{COMMUNES[0].organisation[4:]}",
             "minimum_level": _LOWEST_LEVEL,
         }
         document["connectors"][_SYSTEM] = {

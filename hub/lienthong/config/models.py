@@ -89,6 +89,8 @@ class SignInSettings(Settings):
         system: System under ``gateway.publishers`` that the hub itself writes links as; nobody else may have its
             tokens.
         legal_basis: The law that allows it, for the access log.
+        actor: Named automatic account under which the holders of the accounts are checked; the population database
+            must know it.
         minimum_level: Lowest level of an account at the platform that counts.
         start_seconds: How long a citizen may take from a system's page to the platform's.
         answer_seconds: How long a citizen may take at the platform.
@@ -99,6 +101,7 @@ class SignInSettings(Settings):
     public_url: str = ""
     system: str = ""
     legal_basis: str = ""
+    actor: str = "automatic"
     minimum_level: int = Field(default=2, ge=1, le=4)
     start_seconds: int = Field(default=120, ge=1, le=600)
     answer_seconds: int = Field(default=600, ge=1, le=3_600)

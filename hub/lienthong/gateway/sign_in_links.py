@@ -89,6 +89,7 @@ class SignInLinks:
             "datacontenttype": JSON_TYPE,
             "subjectref": sign_in.subjectref,
             "legalbasis": self._settings.legal_basis,
+            "actor": self._settings.actor,
         }
         refuse_personal_ids(attributes)
         headers, value = to_kafka(Event(attributes, model.model_dump_json().encode()))

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
@@ -45,6 +46,8 @@ async def test_request_is_written_before_the_system_is_told_success(hub: Any, br
     }
     assert headers["ce_type"] == "account.link.requested"
     assert (headers["ce_id"], headers["ce_source"], headers["ce_subjectref"]) == (sign_in, "/hue/vneid", alias)
+    # Without it nobody at the population database may be asked, and every sign-in would wait for ever.
+    assert headers["ce_actor"] == "automatic"
     assert hub.ended("completed") == 1
 
 
@@ -224,3 +227,16 @@ async def test_hub_without_platform_says_so(direct: Any) -> None:
 
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:lienthong:problems:sign_in_off")
     assert "gateway.sign_in.provider" in answer.json()["detail"]
+
+
+async def test_simulator_signs_in_whoever_was_put_before_the_browser(direct: Any, browser: Any) -> None:
+    """One simulated platform serves many citizens, one after the other."""
+    address = direct.settings.connectors["vneid"]["authorization_url"].removesuffix("/auth")
+    citizen = {"personal_id": "000090000007", "full_name": "LÊ THỊ BẢY", "birth_date": "1991-02-28", "level": 2}
+    async with httpx.AsyncClient(trust_env=False) as outside:
+        (await outside.put(f"{address}/_control/citizen", json=citizen)).raise_for_status()
+    sign_in, start_url = await direct.begin()
+    back = await browser(direct).sign_in(start_url)
+    await direct.result(sign_in, back["sign_in_handle"])
+    (record,) = direct.links
+    assert record.key == hub_pseudonymizer(direct.settings).alias("personal_id", "000090000007").encode()
