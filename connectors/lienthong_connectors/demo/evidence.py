@@ -9,9 +9,9 @@ from lienthong_connectors.demo.observe import Topics
 _CHUNK_BYTES = 4 * 1024 * 1024
 #: More than the longest value that is searched for, in its longest encoding.
 _OVERLAP_BYTES = 1024
-#: Parts of the work directory that hold records, which are personal in development, where nothing is encrypted; and
-#: whom the simulated population database knows.
-_PERSONAL = ("kafka/records", "people.jsonl")
+#: Parts of the work directory that hold records, which are personal in development, where nothing is encrypted; whom
+#: the simulated population database knows; and secrets, such as who an official is.
+_PERSONAL = ("kafka/records", "people.jsonl", "secrets/")
 
 
 def evidence(directory: Path, topics: Topics, pages: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:

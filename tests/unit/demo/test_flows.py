@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date, timedelta
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ from lienthong.validation import validate
 from lienthong_connectors.demo import (
     flow_accounts,
     flow_alerts,
+    flow_counter,
     flow_feedback,
     flow_feedback_down,
     flow_life_events,
@@ -48,6 +50,8 @@ def place(tmp_path):
             "life-events": 9,
             "feedback-desk": 10,
             "vneid": 11,
+            "insurance-card": 12,
+            "stored-papers": 13,
         }
     )
     return found
@@ -315,24 +319,41 @@ def _counter(outcomes):
     topics = Topics()
     topics.intents = {str(number) for number in range(len(outcomes))}
     topics.answered = set(topics.intents)
+    for name, answers in flow_counter._FURTHER.items():
+        flow._further[name] = list(answers)
+        topics.elsewhere[name] = {str(number) for number in range(len(answers))}
     return flow, topics
+
+
+@pytest.fixture
+def disclosed(monkeypatch):
+    """Let the targets' own ledgers tell how often they were asked; the test may change it."""
+    counts = {name: len(answers) for name, answers in flow_counter._FURTHER.items()}
+    ports = {12: "insurance-card", 13: "stored-papers"}
+    monkeypatch.setattr(flow_counter, "ask_json", lambda url: {"effect_count": counts[ports[urlsplit(url).port]]})
+    return counts
 
 
 RIGHT = ["found"] * 8 + ["mismatch"] * 3 + ["not_found"] * 3
 
 
-def test_right_answers_at_the_counter_agree():
+@pytest.mark.usefixtures("disclosed")
+def test_right_answers_at_the_counter_agree(place):
     """Every question is answered as the database knows it, and logged."""
     flow, topics = _counter(RIGHT)
-    assert all(check.agrees for check in flow.evidence(flow.truth(), None, topics))
+    assert all(check.agrees for check in flow.evidence(flow.truth(), place, topics))
 
 
-def test_a_wrong_an_unlogged_and_an_unlawful_answer_are_seen():
+def test_a_wrong_an_unlogged_and_an_unlawful_answer_are_seen(place, disclosed):
     """A citizen who is not found although the database has them goes home for nothing."""
     flow, topics = _counter(["not_found", *RIGHT[1:]])
     topics.answered.pop()
     flow._refused = 200
-    assert sum(not check.agrees for check in flow.evidence(flow.truth(), None, topics)) == 5
+    assert sum(not check.agrees for check in flow.evidence(flow.truth(), place, topics)) == 5
+    flow._further["insurance-card"][0] = "not_found"
+    topics.elsewhere["insurance-card"].pop()
+    disclosed["stored-papers"] += 1
+    assert sum(not check.agrees for check in flow.evidence(flow.truth(), place, topics)) == 8
 
 
 def test_a_flow_that_cannot_start_ends_the_run():

@@ -1,9 +1,11 @@
 """What Kafka's topics show: the access log is counted by whom was asked, and only a result after its intent counts."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from lienthong.access_log import AccessEntry, AccessPhase
 from lienthong.receipt import Receipt, ReceiptBatch
+from lienthong_connectors.demo.evidence import evidence
 from lienthong_connectors.demo.observe import Topics
 
 
@@ -31,3 +33,12 @@ def test_records_without_a_name_that_could_be_known_are_counted_together() -> No
     topics = Topics()
     topics._receipts(ReceiptBatch("intake", "topic", 0, datetime(2026, 10, 5, tzinfo=UTC), rows))
     assert topics.outcomes("intake") == {("/hue/sign-in", ""): ["delivered"] * 3}
+
+
+def test_everything_but_records_people_and_secrets_is_evidence(tmp_path: Path) -> None:
+    """Who an official is stands in a secret; anywhere else it is a leak."""
+    for name in ("kafka/records/0", "people.jsonl", "secrets/official-full_name", "logs/gateway.log", "lienthong.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    places = {place for place, _ in evidence(tmp_path, Topics(), {})}
+    assert places == {"file logs/gateway.log", "file lienthong.yaml", "names of files"}
