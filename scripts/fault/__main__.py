@@ -128,7 +128,7 @@ def write_rows(rows: Sequence[dict[str, Any]], output: Path) -> None:
 def _findings(result: Result) -> list[str]:
     verdict = result.verdict
     counts = {name: getattr(verdict, name) for name in ("lost", "effects_repeated", "inversions", "unexpected")}
-    return [*(f"{name}: {count}" for name, count in counts.items() if count), *result.problems]
+    return list(dict.fromkeys([*(f"{name}: {count}" for name, count in counts.items() if count), *result.problems]))
 
 
 def _is_fine(result: Result) -> bool:
