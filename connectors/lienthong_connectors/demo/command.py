@@ -93,18 +93,19 @@ def demo(
     Raises:
         LienthongError: If a process ends by itself or cannot be started.
     """  # noqa: D301 - click ends the help text at the form feed
-    from rich.console import Console
-
-    from lienthong_connectors.demo.result import Options
-
     if profile == "day" and (window or quota):
         raise click.UsageError("the day has its own window and quota; leave --window and --quota out")
     if full and (profile == "day" or window or quota):
         raise click.UsageError("--full runs in the week and with its bad weather; leave the other options out")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH_WITHOUT_TERMINAL)
     try:
+        # Loading takes its time too, and Ctrl-C may come in the middle of it.
+        from rich.console import Console
+
+        from lienthong_connectors.demo.result import Options
+
+        console = Console()
+        if not console.is_terminal:
+            console = Console(width=_WIDTH_WITHOUT_TERMINAL)
         # In this order: once the run has let go of Ctrl-C, nothing interrupts the removal of its files.
         with _interruptible(), _directory(work_directory, keep=keep) as directory:
             options = Options(

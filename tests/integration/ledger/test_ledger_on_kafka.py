@@ -58,6 +58,11 @@ class Hub:
         return (self.names.records("dossier"),)
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """Nothing: the pipeline reads topics, it polls nobody."""
+        return ()
+
+    @property
     def name(self) -> str:
         """Name of the pipeline."""
         return PIPELINE
